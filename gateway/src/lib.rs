@@ -1,0 +1,32 @@
+//! Sallyport: SSH in, the Kubernetes API out, with a grant in between.
+//!
+//! One module a job, and arrows that only point down (a test in `tests/` holds them):
+//!
+//! ```text
+//! cli · demo · serve                       put the parts together
+//! ssh · console · reconcile                what people and the cluster talk to
+//!   lobby      the words people type: parsing, help, tables, JSON
+//!   bridge     exec, logs, tunnels: needs a permit and, where policy says so, a live recording
+//!   access · record                        grants and permits · recordings
+//!   ca · identity                          certificates · OIDC and certificate verification
+//!   audit · terminal · crd · config · clock  foundations
+//! policy (crate)                           pure decisions; knows none of the above
+//! ```
+
+pub mod access;
+pub mod audit;
+pub mod bridge;
+pub mod ca;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod console;
+pub mod crd;
+pub mod demo;
+pub mod identity;
+pub mod lobby;
+pub mod reconcile;
+pub mod record;
+pub mod serve;
+pub mod ssh;
+pub mod terminal;
