@@ -1,0 +1,1 @@
+//! Deployments, ReplicaSets, StatefulSets, Jobs, Endpoints and the scheduler.

@@ -1,0 +1,1 @@
+//! exec, attach, portforward and logs over HTTP.
