@@ -120,10 +120,8 @@ mod tests {
         let path = dir.path().join("events.jsonl");
         let audit = Audit::to_file(&path).unwrap();
         let reason = Some("two\nlines".to_owned());
-        audit.record(Event {
-            reason,
-            ..Event::new(Timestamp::UNIX_EPOCH, Kind::RequestCreated, Outcome::Ok)
-        });
+        audit
+            .record(Event { reason, ..Event::new(Timestamp::UNIX_EPOCH, Kind::RequestCreated, Outcome::Ok) });
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             "{\"time\":\"1970-01-01T00:00:00Z\",\"event\":\"request.created\",\"outcome\":\"ok\",\"reason\":\"two\\nlines\"}\n"

@@ -1,0 +1,264 @@
+//! One session's recording: a handle for the session, and the task that writes.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::cast::{Events, Source};
+use super::recorder::{Begun, Paths};
+use super::session::{End, Outcome, Session};
+use super::{RecordError, SessionId, blocking, replace};
+use crate::clock::SharedClock;
+use crate::terminal::Size;
+
+/// Events that wait for the disk, per session.
+const QUEUE: usize = 256;
+/// Bytes that wait for the disk, per session.
+const BUDGET: usize = 512 * 1024;
+
+/// How a session ended.
+#[derive(Debug, Clone)]
+pub struct SessionEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// The exit status the person's `ssh` got.
+    pub exit: Option<u8>,
+    /// Bytes from the person to the target.
+    pub bytes_in: u64,
+    /// Bytes from the target to the person.
+    pub bytes_out: u64,
+    /// Why, in words.
+    pub why: Option<String>,
+}
+
+/// A recording that is being written. Dropping it without [`Recording::finish`] closes it as interrupted.
+///
+/// Every method takes `&self`: the tasks of one session share it.
+#[derive(Debug)]
+pub struct Recording {
+    id: SessionId,
+    clock: SharedClock,
+    started: Timestamp,
+    records: bool,
+    events: mpsc::Sender<Event>,
+    budget: Arc<Semaphore>,
+    failure: watch::Receiver<Option<RecordError>>,
+    end: oneshot::Sender<SessionEnd>,
+    writer: JoinHandle<Result<(), RecordError>>,
+}
+
+#[derive(Debug)]
+struct Event {
+    at: Duration,
+    what: What,
+    /// Given back when it is on disk.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+enum What {
+    Shown(Source, Bytes),
+    Resized(Size),
+    Marker(String),
+}
+
+impl Recording {
+    pub(super) fn start(id: SessionId, begun: Begun, clock: SharedClock) -> Self {
+        let (events, queue) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let (failed, failure) = watch::channel(None);
+        let (started, records) = (begun.session.started, begun.cast.is_some());
+        let Begun { session, paths, lock, cast } = begun;
+        let writer = Writer { session, paths, clock: Arc::clone(&clock), failed };
+        let writer = tokio::spawn(async move {
+            let done = writer.run(cast, queue, ended).await;
+            // Held until the end is written down: a sweep must not get there first.
+            drop(lock);
+            done
+        });
+        let budget = Arc::new(Semaphore::new(BUDGET));
+        Self { id, clock, started, records, events, budget, failure, end, writer }
+    }
+
+    /// The session's id.
+    #[must_use]
+    pub const fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// Whether what is shown is written down; otherwise there is only the metadata file.
+    #[must_use]
+    pub const fn records(&self) -> bool {
+        self.records
+    }
+
+    /// The person was shown this (standard output, or a PTY's output). Waits while the disk is behind.
+    ///
+    /// # Errors
+    /// Once the writer has failed. The session must end then.
+    pub async fn output(&self, bytes: &Bytes) -> Result<(), RecordError> {
+        self.shown(Source::Output, bytes).await
+    }
+
+    /// The person was shown this, on standard error. Waits while the disk is behind.
+    ///
+    /// # Errors
+    /// As [`Recording::output`].
+    pub async fn error_output(&self, bytes: &Bytes) -> Result<(), RecordError> {
+        self.shown(Source::Errors, bytes).await
+    }
+
+    /// The terminal has a new size.
+    ///
+    /// # Errors
+    /// As [`Recording::output`].
+    pub async fn resize(&self, size: Size) -> Result<(), RecordError> {
+        self.send(What::Resized(size), None).await
+    }
+
+    /// Something worth finding again, one line.
+    ///
+    /// # Errors
+    /// As [`Recording::output`].
+    pub async fn marker(&self, label: &str) -> Result<(), RecordError> {
+        self.send(What::Marker(label.to_owned()), None).await
+    }
+
+    /// Resolves when the writer has failed, so that an idle session ends too; otherwise never.
+    pub fn failed(&self) -> impl Future<Output = RecordError> + Send + 'static {
+        let mut failure = self.failure.clone();
+        async move {
+            if let Ok(Some(error)) = failure.wait_for(Option::is_some).await.as_deref().map(Clone::clone) {
+                return error;
+            }
+            std::future::pending().await
+        }
+    }
+
+    /// Writes what is left and the session's end; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the recording is not whole, or its end is not written down. The end is written even if the recording
+    /// failed before.
+    pub async fn finish(self, end: SessionEnd) -> Result<(), RecordError> {
+        let Self { events, end: last_word, writer, .. } = self;
+        drop(events);
+        let _ = last_word.send(end);
+        writer.await.unwrap_or_else(|stopped| {
+            Err(RecordError::Finish { source: Arc::new(io::Error::other(stopped)) })
+        })
+    }
+
+    async fn shown(&self, source: Source, bytes: &Bytes) -> Result<(), RecordError> {
+        if !self.records || bytes.is_empty() {
+            return Ok(());
+        }
+        let room = u32::try_from(bytes.len().min(BUDGET)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.budget).acquire_many_owned(room).await.ok();
+        self.send(What::Shown(source, bytes.clone()), room).await
+    }
+
+    async fn send(&self, what: What, room: Option<OwnedSemaphorePermit>) -> Result<(), RecordError> {
+        if !self.records {
+            return Ok(());
+        }
+        let at = Duration::try_from(self.clock.now().duration_since(self.started)).unwrap_or_default();
+        match self.events.send(Event { at, what, _room: room }).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.failure.borrow().clone().unwrap_or_else(|| RecordError::Write {
+                source: Arc::new(io::Error::other("the writer stopped")),
+            })),
+        }
+    }
+}
+
+struct Writer {
+    session: Session,
+    paths: Paths,
+    clock: SharedClock,
+    failed: watch::Sender<Option<RecordError>>,
+}
+
+impl Writer {
+    async fn run(
+        mut self,
+        cast: Option<File>,
+        mut queue: mpsc::Receiver<Event>,
+        ended: oneshot::Receiver<SessionEnd>,
+    ) -> Result<(), RecordError> {
+        let recorded = match cast {
+            Some(cast) => self.record(cast, &mut queue).await,
+            None => Ok(()),
+        };
+        let recorded = recorded.map_err(|source| RecordError::Write { source: Arc::new(source) });
+        if let Err(error) = &recorded {
+            tracing::error!(session = self.session.id, error = ?error, "a recording cannot be written");
+            self.failed.send_replace(Some(error.clone()));
+        }
+        // Senders that wait now get the error.
+        queue.close();
+        while queue.recv().await.is_some() {}
+        let end = ended.await.unwrap_or_else(|_| SessionEnd {
+            outcome: Outcome::Interrupted,
+            exit: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            why: Some("the session stopped without saying how it ended".to_owned()),
+        });
+        self.session.end = Some(End {
+            at: self.clock.now(),
+            outcome: end.outcome,
+            exit: end.exit,
+            bytes_in: Some(end.bytes_in),
+            bytes_out: Some(end.bytes_out),
+            why: end.why,
+        });
+        let Self { session, paths, .. } = self;
+        let finished = blocking(move || {
+            replace(&paths.metadata, &session.to_json()?)?;
+            std::fs::remove_file(&paths.open)
+        });
+        let finished = finished.await.map_err(|source| RecordError::Finish { source: Arc::new(source) });
+        recorded.and(finished)
+    }
+
+    /// Writes events until there are no more, one `write` per batch.
+    async fn record(&self, mut cast: File, queue: &mut mpsc::Receiver<Event>) -> io::Result<()> {
+        let mut events = Events::new(self.session.terminal.is_some());
+        let mut batch = Vec::new();
+        loop {
+            let over = queue.recv_many(&mut batch, QUEUE).await == 0;
+            for event in &batch {
+                match &event.what {
+                    What::Shown(source, bytes) => events.shown(event.at, *source, bytes),
+                    What::Resized(size) => events.resized(event.at, *size),
+                    What::Marker(label) => events.marker(event.at, label),
+                }
+            }
+            if over {
+                events.finish(Duration::ZERO);
+            }
+            let lines = std::mem::take(&mut events.lines);
+            let (file, mut lines) = blocking(move || {
+                cast.write_all(&lines)?;
+                if over {
+                    cast.sync_data()?;
+                }
+                Ok((cast, lines))
+            })
+            .await?;
+            lines.clear();
+            (cast, events.lines) = (file, lines);
+            batch.clear();
+            if over {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! A line of our own on a screen that belongs to a program in a pod.
+//!
+//! [`Screen`] follows what the person's terminal was sent. When a notice is due it is painted over the top row, and
+//! later every row that differs from what the program drew is painted back. Both times modes, pen and cursor end where
+//! the program left them, so neither a shell nor a full-screen editor notices.
+//!
+//! Where it ends: the emulator is not the person's terminal. Combining marks in a restored row, images and exotic
+//! character sets are lost until the program draws that row again; in the normal screen a notice that scrolls off
+//! stays in the terminal's own scroll-back. Following costs a copy per chunk; the emulator runs over it in batches, and
+//! not at all over plain text that has scrolled off.
+
+use std::time::Duration;
+
+use avt::parser::{Function, Parser, State};
+use avt::{ScreenKind, Terminal};
+use unicode_width::UnicodeWidthChar;
+
+use super::render::{self, Modes};
+use super::{Size, clean};
+
+/// How long a notice should stay before [`Screen::restore`].
+pub const STAY: Duration = Duration::from_secs(8);
+
+/// Output not yet emulated; more than this is worked off at once.
+const BATCH: usize = 64 * 1024;
+
+/// Follows a live screen. Feed it everything that is sent to the person's terminal, in order.
+pub struct Screen {
+    /// What the program drew.
+    drawn: Follower,
+    /// What the person sees, while that differs.
+    seen: Option<Follower>,
+    pending: Vec<u8>,
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Screen").field("showing", &self.showing()).finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    /// An empty screen.
+    #[must_use]
+    pub fn new(size: Size) -> Self {
+        Self { drawn: Follower::new(size), seen: None, pending: Vec::new() }
+    }
+
+    /// Takes note of output that went to the terminal.
+    pub fn output(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= BATCH {
+            self.settle();
+        }
+    }
+
+    /// The terminal has a new size.
+    pub fn resize(&mut self, size: Size) {
+        self.settle();
+        self.drawn.resize(size);
+        if let Some(seen) = &mut self.seen {
+            seen.resize(size);
+        }
+    }
+
+    /// What to send to the terminal now to show `text` on its top row; replaces a notice that is still there.
+    /// `None` while the program is in the middle of an escape sequence or a character: ask again after more output, or
+    /// use [`bell`] if it does not come.
+    #[must_use]
+    pub fn show(&mut self, text: &str) -> Option<Vec<u8>> {
+        self.settle();
+        let modes = self.ready()?;
+        let terminal = &self.drawn.terminal;
+        let mut out = String::new();
+        modes.enter(&mut out);
+        out.push_str("\x1b[1;1H\x1b[0;7m");
+        out.push_str(&fitted(text, terminal.size().0));
+        out.push_str("\x1b[0m");
+        modes.leave(terminal, &mut out);
+        let mut seen = self.seen.take().unwrap_or_else(|| self.drawn.copy());
+        seen.feed(out.as_bytes());
+        self.seen = Some(seen);
+        Some(out.into_bytes())
+    }
+
+    /// Whether the person's screen differs from what the program drew.
+    #[must_use]
+    pub const fn showing(&self) -> bool {
+        self.seen.is_some()
+    }
+
+    /// What to send to the terminal now to have the program's own rows back. `None` while that cannot be done (see
+    /// [`Screen::show`]); ask again as long as [`Screen::showing`]. A notice left on the normal screen while an editor
+    /// has the alternate one is taken off when the editor ends.
+    #[must_use]
+    pub fn restore(&mut self) -> Option<Vec<u8>> {
+        self.settle();
+        let modes = self.ready()?;
+        let mut seen = self.seen.take()?;
+        let terminal = &self.drawn.terminal;
+        let mut out = String::new();
+        let rows = terminal.screen().visible_lines().zip(seen.terminal.screen().visible_lines());
+        for (row, (drawn, _)) in rows.enumerate().filter(|(_, (a, b))| a.cells() != b.cells()) {
+            if out.is_empty() {
+                modes.enter(&mut out);
+            }
+            render::line(row, drawn, &mut out);
+        }
+        if !out.is_empty() {
+            modes.leave(terminal, &mut out);
+            seen.feed(out.as_bytes());
+        }
+        if terminal.active_screen_kind() == ScreenKind::Alternate && !self.drawn.primary_equals(&seen) {
+            self.seen = Some(seen);
+        }
+        Some(out.into_bytes())
+    }
+
+    /// The modes to come back to, if this is a moment at which something may be painted at all.
+    fn ready(&self) -> Option<Modes> {
+        if !self.drawn.between_sequences() {
+            return None;
+        }
+        let modes = Modes::of(&self.drawn.terminal);
+        modes.reachable(&self.drawn.terminal).then_some(modes)
+    }
+
+    fn settle(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        if let Some(seen) = &mut self.seen {
+            seen.feed(&pending);
+            self.drawn.feed(&pending);
+        } else {
+            self.drawn.feed_from_what_matters(&pending);
+        }
+        self.pending = pending;
+        self.pending.clear();
+    }
+}
+
+/// A notice where there is no screen to paint on: the bell, and the text in the window's title.
+#[must_use]
+pub fn bell(text: &str) -> Vec<u8> {
+    format!("\x07\x1b]2;{}\x1b\\", clean(text)).into_bytes()
+}
+
+/// `text`, cleaned, cut and filled to exactly `columns` cells.
+fn fitted(text: &str, columns: usize) -> String {
+    let mut line = String::new();
+    let mut used = 0;
+    for c in std::iter::once(' ').chain(clean(text).chars()) {
+        let width = c.width().unwrap_or(0);
+        if used + width > columns {
+            break;
+        }
+        used += width;
+        line.push(c);
+    }
+    line.extend(std::iter::repeat_n(' ', columns - used));
+    line
+}
+
+/// An emulator fed with bytes.
+struct Follower {
+    terminal: Terminal,
+    parser: Parser,
+    /// The beginning of a character whose end has not come.
+    partial: Vec<u8>,
+    /// Whether a program has ever set margins; text may then stand still while other text scrolls.
+    margins: bool,
+}
+
+impl Follower {
+    fn new(size: Size) -> Self {
+        let columns = usize::from(size.columns.max(1));
+        let rows = usize::from(size.rows.max(1));
+        let terminal = Terminal::new(columns, rows).unwrap_or_else(|_| unreachable!("both are at least one"));
+        Self { terminal, parser: Parser::new(), partial: Vec::new(), margins: false }
+    }
+
+    /// The same screen again. Only between sequences.
+    fn copy(&self) -> Self {
+        let (columns, rows) = self.terminal.size();
+        let fit = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let mut copy = Self::new(Size { columns: fit(columns), rows: fit(rows) });
+        copy.terminal.feed(self.terminal.dump());
+        copy
+    }
+
+    fn resize(&mut self, size: Size) {
+        self.terminal.resize(usize::from(size.columns), usize::from(size.rows));
+    }
+
+    fn between_sequences(&self) -> bool {
+        self.parser.state == State::Ground && self.partial.is_empty()
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        let mut partial = std::mem::take(&mut self.partial);
+        let joined;
+        let bytes = if partial.is_empty() {
+            bytes
+        } else {
+            partial.extend_from_slice(bytes);
+            joined = partial;
+            joined.as_slice()
+        };
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            for c in chunk.valid().chars() {
+                self.step(c);
+            }
+            if chunk.invalid().is_empty() {
+                continue;
+            }
+            if chunks.peek().is_none() && unfinished(chunk.invalid()) {
+                self.partial = chunk.invalid().to_vec();
+            } else {
+                self.step(char::REPLACEMENT_CHARACTER);
+            }
+        }
+    }
+
+    fn step(&mut self, c: char) {
+        if let Some(function) = self.parser.feed(c) {
+            // A program cannot change the size of the person's window; the session tells us when it changes.
+            if matches!(function, Function::Xtwinops(_)) {
+                return;
+            }
+            self.margins |= matches!(function, Function::Decstbm(..));
+            self.terminal.execute(function);
+        }
+    }
+
+    /// Feeds a batch, leaving out plain lines that the lines after them push off the screen.
+    fn feed_from_what_matters(&mut self, bytes: &[u8]) {
+        let rows = self.terminal.size().1;
+        let start = if self.margins || !self.between_sequences() { 0 } else { scrolled_off(bytes, rows) };
+        self.feed(bytes.get(start..).unwrap_or(bytes));
+    }
+
+    fn primary_equals(&self, other: &Self) -> bool {
+        let lines = |f: &Self| -> Vec<Vec<avt::Cell>> {
+            f.terminal.primary_screen().visible_lines().map(|line| line.cells().to_vec()).collect()
+        };
+        lines(self) == lines(other)
+    }
+}
+
+/// How much of the beginning of `bytes` no longer matters, if it is lines of plain text all through: what comes before
+/// the last `rows + 1` line ends has left the screen.
+fn scrolled_off(bytes: &[u8], rows: usize) -> usize {
+    let plain = |b: &u8| *b >= 0x20 && *b != 0x7f || matches!(b, b'\r' | b'\n' | b'\t');
+    let tail_starts_plain = bytes.iter().rposition(|b| !plain(b)).map_or(0, |at| at + 1);
+    if tail_starts_plain > 0 {
+        // Only all of a batch is left out or none: escape sequences in its beginning change modes.
+        return 0;
+    }
+    bytes
+        .windows(2)
+        .enumerate()
+        .rev()
+        .filter(|(_, pair)| pair == b"\r\n")
+        .nth(rows + 1)
+        .map_or(0, |(at, _)| at + 2)
+}
+
+/// Whether these bytes, not UTF-8 as they stand, could become so with more.
+fn unfinished(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+#[cfg(test)]
+mod tests;
