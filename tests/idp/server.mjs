@@ -1,0 +1,82 @@
+// A real OpenID provider for the end-to-end tests: oidc-provider with the device grant, on loopback, over TLS.
+//
+//   node server.mjs --cert FILE --key FILE [--port N] [--people JSON]
+//
+// Prints one line of JSON when it answers: {"issuer": …}. A line `rotate` on standard input replaces the signing
+// keys, and is answered by a line {"rotated": …}. It ends with its standard input.
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+
+import { Provider } from 'oidc-provider';
+
+const { values: options } = parseArgs({
+  options: {
+    cert: { type: 'string' },
+    key: { type: 'string' },
+    port: { type: 'string', default: '0' },
+    people: { type: 'string', default: '{"alice":["oncall"],"bob":["leads"],"sam":["security"]}' },
+  },
+});
+const people = JSON.parse(options.people);
+
+function keys() {
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+  return [{ ...ec, use: 'sig', alg: 'ES256', kid: randomUUID() }, { ...rsa, use: 'sig', alg: 'RS256', kid: randomUUID() }];
+}
+
+// Two public clients that differ in the algorithm of their ID tokens.
+const client = (client_id, id_token_signed_response_alg) => ({
+  client_id,
+  id_token_signed_response_alg,
+  client_name: 'Sallyport',
+  token_endpoint_auth_method: 'none',
+  grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+  response_types: [],
+  redirect_uris: [],
+});
+
+function provider(issuer, jwks) {
+  return new Provider(issuer, {
+    clients: [client('sallyport', 'ES256'), client('sallyport-rsa', 'RS256')],
+    jwks: { keys: jwks },
+    cookies: { keys: ['for tests only'] },
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['preferred_username', 'name'], groups: ['groups'] },
+    scopes: ['openid', 'email', 'profile', 'groups'],
+    conformIdTokenClaims: false, // the claims are wanted in the ID token, as common providers have them
+    features: { deviceFlow: { enabled: true, charset: 'base-20' }, devInteractions: { enabled: true } },
+    ttl: { DeviceCode: 600, IdToken: 600, AccessToken: 600, Interaction: 600, Session: 600, Grant: 600 },
+    findAccount: (_context, id) => Object.hasOwn(people, id) && {
+      accountId: id,
+      claims: () => ({
+        sub: id,
+        email: `${id}@example.com`,
+        email_verified: true,
+        preferred_username: id,
+        name: id,
+        groups: people[id],
+      }),
+    },
+  });
+}
+
+let current = (_request, response) => response.writeHead(503).end();
+const server = createServer({ cert: readFileSync(options.cert), key: readFileSync(options.key) }, (request, response) =>
+  current(request, response));
+server.listen(Number(options.port), '127.0.0.1', () => {
+  const issuer = `https://localhost:${server.address().port}`;
+  current = provider(issuer, keys()).callback();
+  console.log(JSON.stringify({ issuer }));
+  createInterface({ input: process.stdin })
+    .on('line', (line) => {
+      if (line.trim() === 'rotate') {
+        const fresh = keys();
+        current = provider(issuer, fresh).callback();
+        console.log(JSON.stringify({ rotated: fresh.map((key) => key.kid) }));
+      }
+    })
+    .on('close', () => process.exit(0));
+});
