@@ -1,2 +1,25 @@
 //! Sallyport's decisions, pure: who may ask for what, who may approve, what a grant then allows, and when
 //! it ends. No I/O, no clock, no async, no Kubernetes: time and state are arguments.
+//!
+//! A [`Policy`] is parsed once and is valid from then on. A decision is `Ok` only when every rule that could
+//! forbid has been evaluated and none does; what cannot be evaluated denies, and the [`Denied`] names the rule.
+//! A grant's life is [`lifecycle::step`]: state and command in, new state and actions out.
+
+pub mod duration;
+pub mod lifecycle;
+pub mod names;
+
+mod action;
+mod decide;
+mod person;
+mod policy;
+mod ports;
+mod selector;
+
+pub use action::Action;
+pub use decide::{Denied, Question, Rule, may_approve, may_ask, permits};
+pub use names::{ContainerName, NameError, Namespace, PodName, PolicyName, RequestName};
+pub use person::{Person, Principal};
+pub use policy::{AllowInput, Policy, PolicyError, PolicyInput, Window};
+pub use ports::{PortError, Ports};
+pub use selector::{Operator, RequirementInput, Selector, SelectorError, SelectorInput};

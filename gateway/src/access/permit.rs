@@ -1,0 +1,182 @@
+//! The permit: what authorisation returns and every call on a person's behalf demands. Only this module's parent
+//! can make one, so whoever holds one has been authorised; how long that lasts, [`Permit::check`] says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sallyport_policy::{Action, Namespace, PodName, Policy, PolicyName, RequestName, Window, permits};
+
+use super::Refusal;
+use crate::identity::Identity;
+
+/// One person may do one thing in one namespace until a moment. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) request: RequestName,
+    /// The request object's uid: another request of the same name is another grant.
+    pub(super) uid: String,
+    pub(super) person: Identity,
+    pub(super) action: Action,
+    pub(super) namespace: Namespace,
+    pub(super) granted: BTreeSet<Namespace>,
+    pub(super) window: Window,
+    pub(super) reason: Option<String>,
+    pub(super) terms: Policy,
+}
+
+impl Permit {
+    /// The request, and so the grant.
+    #[must_use]
+    pub fn request(&self) -> &RequestName {
+        &self.inner.request
+    }
+
+    /// The group to impersonate: `sallyport:grant:<request>`.
+    #[must_use]
+    pub fn group(&self) -> String {
+        self.inner.request.group()
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn person(&self) -> &Identity {
+        &self.inner.person
+    }
+
+    /// What for.
+    #[must_use]
+    pub fn action(&self) -> &Action {
+        &self.inner.action
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.inner.namespace
+    }
+
+    /// The first moment at which it opens nothing any more.
+    #[must_use]
+    pub fn ends_at(&self) -> Timestamp {
+        self.inner.window.end
+    }
+
+    /// The reason that the person gave.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.inner.reason.as_deref()
+    }
+
+    /// The policy that was asked.
+    #[must_use]
+    pub fn policy(&self) -> &PolicyName {
+        self.inner.terms.name()
+    }
+
+    /// Whether shells and commands must be on record.
+    #[must_use]
+    pub fn must_record(&self) -> bool {
+        self.inner.terms.must_record()
+    }
+
+    /// Whether it still opens the gate. Time only: a revocation is what [`super::Access::ended`] tells.
+    ///
+    /// # Errors
+    /// When the window is over, or has not begun.
+    pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
+        self.decide(None, now)
+    }
+
+    /// Everything that can be decided about this permit, with the pod's labels where they are known.
+    pub(super) fn decide(
+        &self,
+        labels: Option<&BTreeMap<String, String>>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Inner { terms, granted, window, action, namespace, request, .. } = &*self.inner;
+        permits(terms, granted, window, action, namespace, labels, now).map_err(|denied| Refusal {
+            what: format!("{action} in `{namespace}` with grant `{request}`: {}", denied.why),
+            rule: format!("policy `{}`: {}", denied.policy, denied.rule),
+            hint: String::new(),
+        })
+    }
+}
+
+/// Permits that may fit, best first; which one does can depend on the pod. Never empty.
+#[derive(Debug, Clone)]
+pub struct Candidates {
+    pub(super) permits: Vec<Permit>,
+    pub(super) best: Permit,
+}
+
+impl Candidates {
+    /// `None` where there is none.
+    pub(super) fn new(permits: Vec<Permit>) -> Option<Self> {
+        let best = permits.first()?.clone();
+        Some(Self { permits, best })
+    }
+
+    /// The one that lasts longest.
+    #[must_use]
+    pub const fn best(&self) -> &Permit {
+        &self.best
+    }
+
+    /// All of them, best first.
+    #[must_use]
+    pub fn permits(&self) -> &[Permit] {
+        &self.permits
+    }
+}
+
+/// What has to be known of a pod to decide about it.
+#[derive(Debug, Clone)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: PodName,
+    /// Its labels, as the API server has them now.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Why a grant opens nothing any more. [`fmt::Display`] says it to the person whose session is cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantEnd {
+    /// The window is over.
+    Expired,
+    /// The requester gave it back, or an approver took it.
+    Revoked {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The request was deleted or cannot be read any more.
+    Gone,
+    /// Whether it still holds cannot be told: the API server has been out of reach for too long.
+    OutOfReach,
+}
+
+impl fmt::Display for GrantEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired => f.write_str("the grant has ended"),
+            Self::Revoked { by, reason: None } => write!(f, "the grant was revoked by {by}"),
+            Self::Revoked { by, reason: Some(reason) } => {
+                write!(f, "the grant was revoked by {by}: {reason}")
+            }
+            Self::Gone => f.write_str("the grant is gone"),
+            Self::OutOfReach => write!(
+                f,
+                "the Kubernetes API has been out of reach for {} s, so the grant cannot be checked",
+                super::error::stale_seconds()
+            ),
+        }
+    }
+}
