@@ -1,0 +1,179 @@
+//! Codes in, tokens out; and what an access token tells.
+
+use std::sync::Arc;
+
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Form, Json};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::state::{ACCESS_LIFE, State, secret};
+use super::{CLIENT_ID, DevPerson, device};
+
+pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// What a form that did not come from our own page gets to read.
+pub(super) const FOREIGN_FORM: &str =
+    "The form did not come from this page, or your browser refused its cookie. Go back and try again.";
+
+/// How long an ID token can be shown, in seconds.
+const ID_TOKEN_LIFE: i64 = 600;
+
+/// An error as RFC 6749, 5.2 wants it.
+#[derive(Debug)]
+pub(super) struct OauthError {
+    code: &'static str,
+    description: &'static str,
+    status: StatusCode,
+}
+
+impl OauthError {
+    pub(super) const fn of(code: &'static str, description: &'static str) -> Self {
+        Self { code, description, status: StatusCode::BAD_REQUEST }
+    }
+
+    pub(super) const fn client() -> Self {
+        let description = "the client id is not known here";
+        Self { code: "invalid_client", description, status: StatusCode::UNAUTHORIZED }
+    }
+
+    pub(super) const fn busy() -> Self {
+        let description = "too many sign-ins are under way";
+        Self { code: "temporarily_unavailable", description, status: StatusCode::SERVICE_UNAVAILABLE }
+    }
+
+    const fn server() -> Self {
+        let description = "the token could not be signed";
+        Self { code: "server_error", description, status: StatusCode::INTERNAL_SERVER_ERROR }
+    }
+
+    /// As parameters of a redirect.
+    pub(super) const fn parameters(&self) -> [(&'static str, &'static str); 2] {
+        [("error", self.code), ("error_description", self.description)]
+    }
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ask {
+    grant_type: Option<String>,
+    client_id: Option<String>,
+    #[serde(default)]
+    device_code: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    redirect_uri: String,
+    #[serde(default)]
+    code_verifier: String,
+}
+
+/// The token endpoint.
+pub(super) async fn token(
+    Shared(state): Shared<Arc<State>>,
+    Form(ask): Form<Ask>,
+) -> Result<Json<Value>, OauthError> {
+    if ask.client_id.as_deref() != Some(CLIENT_ID) {
+        return Err(OauthError::client());
+    }
+    let (username, nonce) = match ask.grant_type.as_deref() {
+        Some(DEVICE_GRANT) => (device::redeem(&state, &ask.device_code)?, None),
+        Some("authorization_code") => redeem_code(&state, &ask)?,
+        _ => return Err(OauthError::of("unsupported_grant_type", "only codes and device codes are taken")),
+    };
+    let person = state.person(&username).ok_or_else(OauthError::server)?;
+    let claims = id_claims(&state, person, nonce.as_deref());
+    let id_token = state.with(|inner| inner.keys.sign(&claims)).map_err(|_| OauthError::server())?;
+    let access_token = secret();
+    state
+        .with(|inner| inner.access.insert(access_token.clone(), username))
+        .map_err(|_| OauthError::busy())?;
+    Ok(Json(json!({
+        "token_type": "Bearer",
+        "access_token": access_token,
+        "expires_in": ACCESS_LIFE.as_secs(),
+        "id_token": id_token,
+        "scope": "openid profile email groups",
+    })))
+}
+
+/// A code works once, for who can show the verifier, and for the place it was sent to.
+fn redeem_code(state: &State, ask: &Ask) -> Result<(String, Option<String>), OauthError> {
+    let bad = || OauthError::of("invalid_grant", "the code, its verifier or its redirect does not fit");
+    let code = state.with(|inner| inner.codes.take(&ask.code)).ok_or_else(bad)?;
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(ask.code_verifier.as_bytes()));
+    let redirect = Url::parse(&ask.redirect_uri).map_err(|_| bad())?;
+    let verifier_is_long = (43..=128).contains(&ask.code_verifier.len());
+    if !verifier_is_long || challenge != code.challenge || redirect.as_str() != code.redirect {
+        return Err(bad());
+    }
+    Ok((code.username, code.nonce))
+}
+
+/// Who it is, without when and for whom.
+fn person_claims(person: &DevPerson) -> Value {
+    json!({
+        "sub": format!("dev-{}", person.username),
+        "preferred_username": person.username,
+        "name": person.name,
+        "email": format!("{}@example.test", person.username),
+        "email_verified": true,
+        "groups": person.groups,
+    })
+}
+
+fn id_claims(state: &State, person: &DevPerson, nonce: Option<&str>) -> Value {
+    let now = now().as_second();
+    let mut claims = person_claims(person);
+    for (name, value) in [
+        ("iss", json!(state.issuer)),
+        ("aud", json!(CLIENT_ID)),
+        ("azp", json!(CLIENT_ID)),
+        ("iat", json!(now)),
+        ("auth_time", json!(now)),
+        ("exp", json!(now + ID_TOKEN_LIFE)),
+    ]
+    .into_iter()
+    .chain(nonce.map(|nonce| ("nonce", json!(nonce))))
+    {
+        claims[name] = value;
+    }
+    claims
+}
+
+/// The userinfo endpoint (OpenID Connect Core, 5.3).
+pub(super) async fn userinfo(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    let username =
+        token.and_then(|token| state.with(|inner| inner.access.get_mut(token).map(|name| name.clone())));
+    match username.and_then(|name| state.person(&name)) {
+        Some(person) => Json(person_claims(person)).into_response(),
+        None => {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the development provider lives by the machine's clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
