@@ -1,1 +1,37 @@
-//! lobby
+//! The lobby: everything people type after `ssh prod-gw`, without the SSH library.
+//!
+//! [`parse`] turns a line into a [`Command`]; [`run`] does those that only answer and gives back what to print;
+//! `shell`, `exec`, `logs` and `login` stream, and are done by the SSH side, which gets their target from [`place`].
+//! Nothing here decides what a person may: it asks [`crate::access`], and passes on the refusal.
+
+mod command;
+mod desk;
+mod flags;
+mod help;
+mod near;
+mod page;
+mod parse;
+mod phrase;
+mod place;
+mod reply;
+mod run;
+mod show;
+mod standin;
+mod tables;
+mod target;
+mod usage;
+mod verb;
+mod view;
+mod words;
+
+pub use command::{Command, Exec, Logs, Output, Pods, Request, Shell, Topic, Verdict};
+pub use desk::{Desk, Live};
+pub use parse::parse;
+pub use place::{namespace, place};
+pub use reply::{Failure, Reply};
+pub use run::{Context, answer_key, run};
+pub use standin::{Target, TargetKind};
+pub use target::{TargetArg, from_user_name, not_own_name};
+pub use usage::UsageError;
+pub use verb::Verb;
+pub use view::{Paper, Who};

@@ -1,0 +1,174 @@
+//! What a command line came to: parsed, bounded, names checked.
+
+use std::time::Duration;
+
+use sallyport_policy::names::{Namespace, PolicyName, RequestName};
+
+use super::target::TargetArg;
+use super::verb::Verb;
+
+/// One command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// No words at all: the page with everything that concerns the person.
+    Lobby,
+    /// `help [TOPIC]`, `COMMAND --help`.
+    Help(Topic),
+    /// `whoami`
+    WhoAmI(Output),
+    /// `login`: the one command for those who have a key and no certificate.
+    Login,
+    /// `policies`
+    Policies(Output),
+    /// `request POLICY …`
+    Request(Request),
+    /// `requests`
+    Requests(Output),
+    /// `approve REQUEST`
+    Approve(Verdict),
+    /// `deny REQUEST`
+    Deny(Verdict),
+    /// `grants`
+    Grants(Output),
+    /// `revoke GRANT`
+    Revoke(Verdict),
+    /// `pods`
+    Pods(Pods),
+    /// `shell TARGET`, or nothing with a target in the user name.
+    Shell(Shell),
+    /// `exec TARGET -- ARGV`, or words with a target in the user name.
+    Exec(Exec),
+    /// `logs TARGET`
+    Logs(Logs),
+}
+
+impl Command {
+    /// Whether it only answers ([`super::run`] does it all), or streams and is done by the SSH side.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        !matches!(self, Self::Login | Self::Shell(_) | Self::Exec(_) | Self::Logs(_))
+    }
+
+    /// Whether a person may run it whose key is all that is known of them.
+    #[must_use]
+    pub fn before_sign_in(&self) -> bool {
+        matches!(self, Self::Lobby | Self::Help(_) | Self::WhoAmI(_) | Self::Login)
+    }
+
+    /// As audit events and messages name it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Lobby => "lobby",
+            Self::Help(_) => Verb::Help.name(),
+            Self::WhoAmI(_) => Verb::WhoAmI.name(),
+            Self::Login => Verb::Login.name(),
+            Self::Policies(_) => Verb::Policies.name(),
+            Self::Request(_) => Verb::Request.name(),
+            Self::Requests(_) => Verb::Requests.name(),
+            Self::Approve(_) => Verb::Approve.name(),
+            Self::Deny(_) => Verb::Deny.name(),
+            Self::Grants(_) => Verb::Grants.name(),
+            Self::Revoke(_) => Verb::Revoke.name(),
+            Self::Pods(_) => Verb::Pods.name(),
+            Self::Shell(_) => Verb::Shell.name(),
+            Self::Exec(_) => Verb::Exec.name(),
+            Self::Logs(_) => Verb::Logs.name(),
+        }
+    }
+}
+
+/// What there is help about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// All commands.
+    Overview,
+    /// One command.
+    Verb(Verb),
+    /// How a pod is named.
+    Targets,
+    /// `ssh -L` and `ssh -W`.
+    Tunnels,
+    /// Exit statuses.
+    Status,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: the shapes of `docs/schemas/lobby.schema.json`.
+    Json,
+}
+
+/// `request POLICY -n NS --for 1h --reason …`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The policy that is asked for.
+    pub policy: PolicyName,
+    /// Where; empty for the policy's only namespace.
+    pub namespaces: Vec<Namespace>,
+    /// How long; an hour where nothing is said, or the policy's longest time if that is shorter.
+    pub duration: Option<Duration>,
+    /// Why, as typed.
+    pub reason: Option<String>,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// What somebody says about a request or a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Which.
+    pub name: RequestName,
+    /// Why, as typed.
+    pub reason: Option<String>,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// `pods -n NS`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pods {
+    /// Where; left out when the grants cover one namespace.
+    pub namespace: Option<Namespace>,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// `shell TARGET`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shell {
+    /// Where.
+    pub target: TargetArg,
+}
+
+/// `exec TARGET -- ARGV`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// Where.
+    pub target: TargetArg,
+    /// What, at least one word; no shell in between.
+    pub argv: Vec<String>,
+    /// Whether `-t` was typed, which only `ssh -t` can give.
+    pub tty: bool,
+}
+
+/// `logs TARGET`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    /// Where.
+    pub target: TargetArg,
+    /// Go on as the log grows.
+    pub follow: bool,
+    /// Only so many last lines.
+    pub tail: Option<u64>,
+    /// Only what is younger.
+    pub since: Option<Duration>,
+    /// Each line with its time.
+    pub timestamps: bool,
+    /// Of the container before its last restart.
+    pub previous: bool,
+}

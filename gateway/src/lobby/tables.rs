@@ -1,0 +1,110 @@
+//! The tables: headings as kubectl has them, and for nothing a sentence on what to type, on stderr.
+
+use jiff::Timestamp;
+
+use super::phrase::{self, list};
+use super::reply::Reply;
+use super::run::Context;
+use crate::access::{PolicyView, RequestView};
+use crate::crd::Phase;
+use crate::lobby::standin::PodRow;
+use crate::terminal::{span, table};
+
+fn rows(context: &Context, headings: &[&str], rows: &[Vec<String>]) -> Reply {
+    Reply::said(context.paper.fit(&table(headings, rows)))
+}
+
+pub(super) fn policies(context: &Context, policies: &[PolicyView]) -> Reply {
+    let Some(first) = policies.first() else {
+        return Reply::default()
+            .beside("No policies: none lists a group of yours. `whoami` shows your groups.");
+    };
+    let row = |policy: &PolicyView| {
+        let approval = match policy.approvals_required {
+            0 => "none".to_owned(),
+            count => format!("{count} by {}", policy.approver_groups.join(" or ")),
+        };
+        let reason = if policy.reason_required { "required" } else { "optional" };
+        vec![
+            policy.name.clone(),
+            policy.namespaces.join(","),
+            policy.max_duration.clone(),
+            approval,
+            reason.to_owned(),
+            phrase::allowed(policy),
+        ]
+    };
+    let headings = ["NAME", "NAMESPACES", "LONGEST", "APPROVALS", "REASON", "ALLOWS"];
+    rows(context, &headings, &policies.iter().map(row).collect::<Vec<_>>()).beside(format!(
+        "Ask with: ssh {} {}",
+        context.gateway,
+        phrase::request_line(first)
+    ))
+}
+
+pub(super) fn requests(context: &Context, requests: &[RequestView]) -> Reply {
+    if requests.is_empty() {
+        return Reply::default().beside("No requests. `policies` shows what you can ask for.");
+    }
+    let row = |request: &RequestView| {
+        vec![
+            request.name.clone(),
+            request.phase.to_string(),
+            request.requester.clone(),
+            request.namespaces.join(","),
+            request.duration.clone(),
+            waits_for(request),
+            span(phrase::until(request.created, context.now)),
+            request.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let headings = ["NAME", "PHASE", "REQUESTER", "NAMESPACES", "FOR", "WAITS FOR", "AGE", "REASON"];
+    rows(context, &headings, &requests.iter().map(row).collect::<Vec<_>>())
+}
+
+fn waits_for(request: &RequestView) -> String {
+    match request.phase {
+        Phase::Pending if request.may_approve => "you".to_owned(),
+        Phase::Pending => phrase::approvals(request.approvals_missing, &request.approver_groups),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn grants(context: &Context, grants: &[RequestView]) -> Reply {
+    if grants.is_empty() {
+        return Reply::default()
+            .beside("No grants. `policies` shows what you can ask for, `requests` what waits.");
+    }
+    let row = |grant: &RequestView| {
+        vec![
+            grant.name.clone(),
+            grant.namespaces.join(","),
+            grant.allow.join(","),
+            grant.ends.map(|end| span(phrase::until(context.now, end))).unwrap_or_default(),
+            grant.ends.map(phrase::moment).unwrap_or_default(),
+            grant.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let headings = ["NAME", "NAMESPACES", "ALLOWS", "LEFT", "UNTIL", "REASON"];
+    rows(context, &headings, &grants.iter().map(row).collect::<Vec<_>>())
+}
+
+pub(super) fn pods(context: &Context, namespace: &str, pods: &[PodRow]) -> Reply {
+    if pods.is_empty() {
+        return Reply::default().beside(format!("No pods in `{namespace}` that a grant of yours covers."));
+    }
+    let row = |pod: &PodRow| {
+        vec![
+            pod.name.clone(),
+            format!("{}/{}", pod.ready, pod.containers.len()),
+            pod.status.clone(),
+            pod.restarts.to_string(),
+            pod.created
+                .map(|created: Timestamp| span(phrase::until(created, context.now)))
+                .unwrap_or_default(),
+            list(&pod.containers).replace(", ", ","),
+        ]
+    };
+    let headings = ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "CONTAINERS"];
+    rows(context, &headings, &pods.iter().map(row).collect::<Vec<_>>())
+}
