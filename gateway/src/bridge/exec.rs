@@ -1,0 +1,229 @@
+//! Commands in a container, over the channel protocol of the API server.
+//!
+//! `v5.channel.k8s.io` can say that standard input is over; `v4.channel.k8s.io` (servers before 1.30) cannot, so a
+//! remote `cat` never ends there ([`ProcessInput::half_close_supported`]). Kubernetes has no way to send a signal: on a
+//! PTY signals are characters, elsewhere going away is all there is.
+
+use bytes::Bytes;
+use url::form_urlencoded::Serializer;
+
+use super::call::Caller;
+use super::socket::{self, Reader, Writer};
+use super::{Admitted, BridgeError, Exit};
+use crate::terminal::Size;
+
+const V5: &str = "v5.channel.k8s.io";
+const V4: &str = "v4.channel.k8s.io";
+
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const STATUS: u8 = 3;
+const RESIZE: u8 = 4;
+/// v5: the byte that follows names the channel that is over.
+const CLOSE: u8 = 255;
+
+/// Longest command line, in bytes as it stands in the URL; servers and proxies have limits of their own.
+const MAX_QUERY: usize = 256 * 1024;
+/// After the exit status, how long the server may take to close.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A command to run, without a shell in between.
+#[derive(Debug, Clone)]
+pub struct Exec {
+    /// The program and its arguments; never empty.
+    pub argv: Vec<String>,
+    /// A PTY of this size, or none.
+    pub tty: Option<Size>,
+    /// Whether there is standard input.
+    pub stdin: bool,
+}
+
+/// What a running command says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// On standard output, or on its PTY.
+    Stdout(Bytes),
+    /// On standard error; never with a PTY.
+    Stderr(Bytes),
+    /// It is over. Nothing comes after this.
+    Exit(Exit),
+}
+
+/// A command that runs in a container. Dropping both halves ends the connection; the kubelet then hangs up the PTY.
+#[derive(Debug)]
+pub struct Process {
+    input: ProcessInput,
+    output: ProcessOutput,
+}
+
+impl Process {
+    /// The two directions, for two tasks: neither holds up the other.
+    #[must_use]
+    pub fn split(self) -> (ProcessInput, ProcessOutput) {
+        (self.input, self.output)
+    }
+
+    /// The output half, while they are together.
+    pub(super) const fn output(&mut self) -> &mut ProcessOutput {
+        &mut self.output
+    }
+}
+
+/// The way to the command.
+pub struct ProcessInput {
+    writer: Writer,
+    half_close: bool,
+    tty: bool,
+}
+
+impl std::fmt::Debug for ProcessInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProcessInput").field("half_close", &self.half_close).finish_non_exhaustive()
+    }
+}
+
+impl ProcessInput {
+    /// Sends to standard input. Waits while the command does not read.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub async fn write(&self, bytes: Bytes) -> Result<(), BridgeError> {
+        if bytes.is_empty() { Ok(()) } else { self.writer.send(STDIN, bytes).await }
+    }
+
+    /// Says that standard input is over. Without [`ProcessInput::half_close_supported`] this does nothing.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub async fn eof(&self) -> Result<(), BridgeError> {
+        if self.half_close { self.writer.send(CLOSE, Bytes::from_static(&[STDIN])).await } else { Ok(()) }
+    }
+
+    /// Whether the server can be told that standard input is over.
+    #[must_use]
+    pub const fn half_close_supported(&self) -> bool {
+        self.half_close
+    }
+
+    /// Tells the PTY its new size; does nothing without one.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub async fn resize(&self, size: Size) -> Result<(), BridgeError> {
+        if !self.tty {
+            return Ok(());
+        }
+        let json = format!("{{\"Width\":{},\"Height\":{}}}", size.columns, size.rows);
+        self.writer.send(RESIZE, json.into()).await
+    }
+
+    /// Ends the connection now.
+    pub async fn hang_up(&self) {
+        self.writer.close().await;
+    }
+}
+
+/// The way from the command.
+pub struct ProcessOutput {
+    reader: Reader,
+    program: String,
+    /// Put back by whoever looked at the first output.
+    returned: Option<Bytes>,
+    exit: Option<Exit>,
+    over: bool,
+}
+
+impl std::fmt::Debug for ProcessOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProcessOutput").field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+impl ProcessOutput {
+    /// What comes next; `None` after [`Output::Exit`]. Can be dropped and called again without loss, as in `select!`.
+    /// Not calling it for a while is backpressure: the command waits.
+    pub async fn next(&mut self) -> Option<Output> {
+        if let Some(bytes) = self.returned.take() {
+            return Some(Output::Stdout(bytes));
+        }
+        if self.over {
+            return None;
+        }
+        loop {
+            let message = match &self.exit {
+                // What the command still wrote is on its way before the server closes.
+                Some(_) => tokio::time::timeout(FAREWELL, self.reader.next()).await.unwrap_or(None),
+                None => self.reader.next().await,
+            };
+            match message {
+                Some(Ok((STDOUT, bytes))) if !bytes.is_empty() => return Some(Output::Stdout(bytes)),
+                Some(Ok((STDERR, bytes))) if !bytes.is_empty() => return Some(Output::Stderr(bytes)),
+                Some(Ok((STATUS, status))) if !status.is_empty() => {
+                    self.exit.get_or_insert(Exit::read(&status, &self.program));
+                }
+                // Empty first messages of every channel, and v5's word that one of them is over.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Some(self.end(Some(&error))),
+                None => return Some(self.end(None)),
+            }
+        }
+    }
+
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.returned = Some(bytes);
+        }
+    }
+
+    fn end(&mut self, error: Option<&BridgeError>) -> Output {
+        self.over = true;
+        Output::Exit(self.exit.take().unwrap_or_else(|| {
+            if let Some(error) = error {
+                tracing::warn!(error = ?error, "a session's connection broke");
+            }
+            Exit::Unknown {
+                why: "the connection to the pod broke; the command may still be running".to_owned(),
+            }
+        }))
+    }
+}
+
+/// Starts `exec` in the container that `place` names.
+pub(super) async fn start(caller: &Caller, place: &Admitted, exec: &Exec) -> Result<Process, BridgeError> {
+    let Some(program) = exec.argv.first() else {
+        return Err(BridgeError::Target("no command was given".to_owned()));
+    };
+    let path =
+        format!("/api/v1/namespaces/{}/pods/{}/exec?{}", place.namespace(), place.pod(), query(place, exec)?);
+    let doing = "starting a command";
+    let (writer, reader, protocol) =
+        socket::open(caller, doing, &path, &[V5, V4]).await.map_err(|error| place.name(error))?;
+    let process = Process {
+        input: ProcessInput { writer, half_close: protocol == V5, tty: exec.tty.is_some() },
+        output: ProcessOutput { reader, program: program.clone(), returned: None, exit: None, over: false },
+    };
+    if let Some(size) = exec.tty {
+        process.input.resize(size).await?;
+    }
+    Ok(process)
+}
+
+fn query(place: &Admitted, exec: &Exec) -> Result<String, BridgeError> {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("container", place.container().as_str());
+    query.append_pair("stdin", if exec.stdin { "true" } else { "false" });
+    query.append_pair("stdout", "true");
+    // A PTY has one output; asking for standard error too is an error.
+    query.append_pair("stderr", if exec.tty.is_some() { "false" } else { "true" });
+    query.append_pair("tty", if exec.tty.is_some() { "true" } else { "false" });
+    for word in &exec.argv {
+        query.append_pair("command", word);
+    }
+    let query = query.finish();
+    if query.len() > MAX_QUERY {
+        let limit = MAX_QUERY / 1024;
+        return Err(BridgeError::Target(format!("the command line is too long (at most {limit} KiB)")));
+    }
+    Ok(query)
+}
