@@ -10,20 +10,41 @@
 //! Only the gateway's ServiceAccount may, in the roles that `deploy/` ships.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use kube::api::Api;
 use sallyport_policy::{Action, Namespace, PolicyName, RequestName};
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
+use crate::crd::{AccessRequest, Mirror};
 use crate::identity::Identity;
 
+mod ask;
+mod authorize;
+mod change;
+mod ended;
 mod error;
+mod hint;
 mod permit;
+mod policies;
+mod show;
+mod text;
 mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{AccessError, Refusal};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
 pub use view::{ApprovalView, PolicyView, RequestView, VerdictView};
+
+/// How long the first lists may take.
+const FIRST_LISTS: Duration = Duration::from_secs(30);
+/// How long one call to the API server may take.
+const CALL: Duration = Duration::from_secs(10);
 
 /// What somebody asks for.
 #[derive(Debug, Clone)]
@@ -33,55 +54,95 @@ pub struct Ask {
     /// Where; empty means the policy's only namespace, and is refused where it has several.
     pub namespaces: Vec<Namespace>,
     /// For how long; an hour, or the policy's longest time where that is shorter.
-    pub duration: Option<std::time::Duration>,
+    pub duration: Option<Duration>,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// Policies, requests and what they open. Cheap to clone.
+/// Policies, requests and what they open. Cheap to clone; the watches end with the last clone.
 #[derive(Debug, Clone)]
-pub struct Access;
+pub struct Access {
+    inner: Arc<Inner>,
+}
 
-#[expect(clippy::unused_async, reason = "signatures come first")]
+struct Inner {
+    client: kube::Client,
+    clock: SharedClock,
+    audit: Audit,
+    policies: policies::Policies,
+    requests: Mirror<AccessRequest>,
+    making: ask::Making,
+    looking: authorize::Looking,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
 impl Access {
     /// Begins to watch policies and requests; returns when both copies are complete.
     ///
     /// # Errors
     /// When the API server does not give both lists within 30 seconds.
-    pub async fn start(
-        _client: kube::Client,
-        _clock: SharedClock,
-        _audit: Audit,
-    ) -> Result<Self, AccessError> {
-        Err(AccessError::stale())
+    pub async fn start(client: kube::Client, clock: SharedClock, audit: Audit) -> Result<Self, AccessError> {
+        let policies = Mirror::start(Api::all(client.clone()), None);
+        let requests = Mirror::start(Api::all(client.clone()), None);
+        let filled = async { tokio::join!(policies.filled(), requests.filled()) };
+        if tokio::time::timeout(FIRST_LISTS, filled).await.is_err() {
+            let trouble = policies.health().trouble.or(requests.health().trouble).unwrap_or_default();
+            tracing::error!(trouble, "no policies and requests to begin with");
+            return Err(AccessError::stale());
+        }
+        let policies = policies::Policies::new(policies, Arc::clone(&clock), audit.clone());
+        let (making, looking) = Default::default();
+        let inner = Arc::new(Inner { client, clock, audit, policies, requests, making, looking });
+        // Bad policies are told at once, not when somebody asks next.
+        let (weak, mut changes) = (Arc::downgrade(&inner), inner.policies.mirror().changes());
+        tokio::spawn(async move {
+            loop {
+                match weak.upgrade() {
+                    Some(inner) => drop(inner.policies.current()),
+                    None => return,
+                }
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { inner })
     }
 
     /// Whether both copies are current.
     #[must_use]
     pub fn healthy(&self) -> bool {
-        false
+        self.inner.policies.mirror().health().is_fresh() && self.inner.requests.health().is_fresh()
     }
 
     /// What this person may ask for.
     #[must_use]
-    pub fn policies_for(&self, _who: &Identity) -> Vec<PolicyView> {
-        Vec::new()
+    pub fn policies_for(&self, who: &Identity) -> Vec<PolicyView> {
+        let person = show::person(who);
+        let table = self.inner.policies.current();
+        let mine = table.values().filter(|one| person.in_any(one.policy.subject_groups()).is_some());
+        mine.map(|one| show::policy_view(&one.policy)).collect()
     }
 
     /// Makes a request; one that needs no approval is approved at once.
     ///
     /// # Errors
-    /// Refused by the policy, or by the limit on open requests per person.
-    pub async fn request(&self, _who: &Identity, _ask: Ask) -> Result<RequestView, AccessError> {
-        Err(AccessError::stale())
+    /// Refused by the policy, or by the limit of 20 open requests per person.
+    pub async fn request(&self, who: &Identity, ask: Ask) -> Result<RequestView, AccessError> {
+        self.ask(who, ask).await
     }
 
     /// Approves. Returns once the grant is active, or says what is missing; waits at most 10 seconds.
     ///
     /// # Errors
     /// Refused: one's own request, not an approver, not pending any more.
-    pub async fn approve(&self, _who: &Identity, _name: &RequestName) -> Result<RequestView, AccessError> {
-        Err(AccessError::stale())
+    pub async fn approve(&self, who: &Identity, name: &RequestName) -> Result<RequestView, AccessError> {
+        self.decide(who, name, change::Decision::Approve).await
     }
 
     /// Denies.
@@ -90,11 +151,11 @@ impl Access {
     /// Refused: one's own request, not an approver, not pending any more.
     pub async fn deny(
         &self,
-        _who: &Identity,
-        _name: &RequestName,
-        _reason: Option<String>,
+        who: &Identity,
+        name: &RequestName,
+        reason: Option<String>,
     ) -> Result<RequestView, AccessError> {
-        Err(AccessError::stale())
+        self.decide(who, name, change::Decision::Deny(reason)).await
     }
 
     /// Gives one's own request or grant back, or takes another's as somebody who may approve it.
@@ -103,23 +164,33 @@ impl Access {
     /// Refused: neither of the two, or it has ended already.
     pub async fn revoke(
         &self,
-        _who: &Identity,
-        _name: &RequestName,
-        _reason: Option<String>,
+        who: &Identity,
+        name: &RequestName,
+        reason: Option<String>,
     ) -> Result<RequestView, AccessError> {
-        Err(AccessError::stale())
+        self.decide(who, name, change::Decision::Revoke(reason)).await
     }
 
-    /// This person's own requests, and those that they may approve; newest first.
+    /// This person's own requests, and those of policies whose approver they are, newest first. What ended more
+    /// than a week ago is left out.
     #[must_use]
-    pub fn requests(&self, _who: &Identity) -> Vec<RequestView> {
-        Vec::new()
+    pub fn requests(&self, who: &Identity) -> Vec<RequestView> {
+        let (table, now) = (self.inner.policies.current(), self.inner.clock.now());
+        let mut found = self.inner.requests.all();
+        found.retain(|request| show::is_remembered(request, now) && show::concerns(request, who, &table));
+        let mut views: Vec<_> =
+            found.iter().map(|request| show::request_view(request, who, &table, now)).collect();
+        views.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
+        views
     }
 
-    /// This person's own grants that are open now.
+    /// This person's own grants that are open now, the one that ends last first.
     #[must_use]
-    pub fn grants(&self, _who: &Identity) -> Vec<RequestView> {
-        Vec::new()
+    pub fn grants(&self, who: &Identity) -> Vec<RequestView> {
+        let mut views = self.requests(who);
+        views.retain(|view| view.mine && view.seconds_left.is_some());
+        views.sort_by(|a, b| b.ends.cmp(&a.ends).then_with(|| a.name.cmp(&b.name)));
+        views
     }
 
     /// Which of this person's grants allow `action` in `namespace` now, as far as can be told without the pod.
@@ -128,24 +199,57 @@ impl Access {
     /// Refused, with the line to type; or the API server is out of reach.
     pub async fn authorize(
         &self,
-        _who: &Identity,
-        _action: Action,
-        _namespace: &Namespace,
+        who: &Identity,
+        action: Action,
+        namespace: &Namespace,
     ) -> Result<Candidates, AccessError> {
-        Err(AccessError::stale())
+        self.find_permits(who, &action, namespace).await
     }
 
     /// The first of `candidates` that covers this pod.
     ///
     /// # Errors
     /// Refused: none does.
-    pub fn admit(&self, _candidates: Candidates, _pod: &PodFacts) -> Result<Permit, AccessError> {
-        Err(AccessError::stale())
+    pub fn admit(&self, candidates: Candidates, pod: &PodFacts) -> Result<Permit, AccessError> {
+        self.first_that_covers(candidates, pod)
     }
 
     /// Resolves when the permit opens nothing any more: at the end of its window, within a second of a revocation or
     /// deletion, or when that could not be told any more.
-    pub fn ended(&self, _permit: &Permit) -> impl Future<Output = GrantEnd> + Send + 'static {
-        std::future::ready(GrantEnd::OutOfReach)
+    pub fn ended(&self, permit: &Permit) -> impl Future<Output = GrantEnd> + Send + 'static {
+        ended::ended(self.clone(), permit.clone())
     }
+
+    fn must_be_fresh(&self) -> Result<(), AccessError> {
+        if self.healthy() { Ok(()) } else { Err(AccessError::stale()) }
+    }
+
+    fn view(&self, request: &AccessRequest, who: &Identity) -> RequestView {
+        show::request_view(request, who, &self.inner.policies.current(), self.now())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// One call, which has an end.
+    async fn bounded<T>(
+        &self,
+        doing: &'static str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, AccessError> {
+        let answer = tokio::time::timeout(CALL, call).await.map_err(|_| AccessError::stale())?;
+        answer.map_err(|source| {
+            let error = AccessError::call(doing, source);
+            if !matches!(&error, AccessError::Cluster { source, .. } if is_conflict(source)) {
+                tracing::warn!(doing, error = %crate::crd::causes(&error), "a call to the Kubernetes API failed");
+            }
+            error
+        })
+    }
+}
+
+/// Whether somebody else was faster.
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }

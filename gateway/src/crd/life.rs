@@ -155,10 +155,10 @@ impl AccessRequest {
         match &life.stage {
             Stage::Pending { .. } => status.phase = Phase::Pending,
             Stage::Approved { window, .. } => {
-                (status.phase, status.window) = (Phase::Approved, Some(stored(window)));
+                (status.phase, status.window, status.message) = (Phase::Approved, Some(stored(window)), None);
             }
             Stage::Active { window, .. } => {
-                (status.phase, status.window) = (Phase::Active, Some(stored(window)));
+                (status.phase, status.window, status.message) = (Phase::Active, Some(stored(window)), None);
             }
             Stage::Ended(end) => {
                 let at = match end.clone() {

@@ -285,7 +285,18 @@ where
             Some(token) => page = page.continue_token(&token),
             None => {
                 let at = list.metadata.resource_version.unwrap_or_default();
-                inner.change(|copy| *copy = objects);
+                inner.change(|copy| {
+                    // What a write of ours has brought in since the list was made is newer than the list.
+                    let made_at = version(Some(at.clone()));
+                    let newer = |entry: &Result<Arc<K>, Arc<str>>| {
+                        entry.as_ref().is_ok_and(|object| {
+                            (made_at..u64::MAX).contains(&version(object.resource_version()))
+                        })
+                    };
+                    copy.retain(|_, entry| newer(entry));
+                    objects.append(copy);
+                    *copy = objects;
+                });
                 inner.passes(&at);
                 inner.heard();
                 return Ok(at);

@@ -59,10 +59,10 @@ pub struct Requester {
     pub username: String,
     /// The groups at the time of asking; for the record, nothing is decided by them later.
     #[serde(default)]
-    #[schemars(length(max = 256), inner(length(max = 256)))]
+    #[schemars(length(max = 512), inner(length(max = 256)))]
     pub groups: Vec<String>,
     /// The OIDC issuer.
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 1024))]
     pub issuer: String,
     /// The issuer's own stable name for the person.
     #[schemars(length(min = 1, max = 256))]
@@ -163,7 +163,7 @@ pub struct Approval {
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
     /// The approver's OIDC issuer.
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 1024))]
     pub issuer: String,
     /// The issuer's own stable name for the approver.
     #[schemars(length(min = 1, max = 256))]
@@ -180,7 +180,7 @@ pub struct Verdict {
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
     /// The OIDC issuer.
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 1024))]
     pub issuer: String,
     /// The issuer's own stable name for the person.
     #[schemars(length(min = 1, max = 256))]

@@ -1,0 +1,221 @@
+//! Asking: from words to a request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::api::{Api, ObjectMeta, PostParams};
+use sallyport_policy::lifecycle::{Command, Effect, step};
+use sallyport_policy::{Denied, Policy, Question, duration, may_ask};
+
+use super::change::to_the_millisecond;
+use super::policies::InForce;
+use super::{Access, AccessError, Ask, Refusal, RequestView, is_conflict, show, text};
+use crate::audit::{Event, Kind, Outcome};
+use crate::crd::{AccessRequest, AccessRequestSpec, Requester, causes};
+use crate::identity::Identity;
+
+/// How many requests of one person may be open at once.
+pub(super) const OPEN_REQUESTS: usize = 20;
+/// The length of a window that nobody named.
+pub(super) const USUAL: Duration = Duration::from_secs(3600);
+/// How many names are tried.
+const NAMES: usize = 5;
+
+/// Requests that are being made, by issuer and subject: they count against the limit before a copy shows them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Making(Arc<Mutex<BTreeMap<(String, String), usize>>>);
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Slot {
+    making: Making,
+    key: (String, String),
+}
+
+impl Making {
+    /// Takes a slot where `open` and those in the making leave one.
+    fn take(&self, who: &Identity, open: usize) -> Option<Slot> {
+        let key = (who.issuer().to_owned(), who.subject().to_owned());
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key.clone()).or_default();
+        if open + *count >= OPEN_REQUESTS {
+            return None;
+        }
+        *count += 1;
+        Some(Slot { making: self.clone(), key })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut counts = self.making.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// The length to use where none was named.
+pub(super) fn usual(policy: &Policy) -> Duration {
+    policy.max_duration().min(USUAL)
+}
+
+impl Access {
+    pub(super) async fn ask(&self, who: &Identity, ask: Ask) -> Result<RequestView, AccessError> {
+        self.must_be_fresh()?;
+        let unknown =
+            || AccessError::NotFound { kind: "policy", name: ask.policy.to_string(), list: "policies" };
+        let in_force = self.inner.policies.get(&ask.policy).ok_or_else(unknown)?;
+        let spec = self.compose(who, &in_force, ask)?;
+        let open = self.open_requests(who);
+        let Some(_slot) = self.inner.making.take(who, open) else {
+            return Err(self.refuse_asking(
+                who,
+                &in_force.policy,
+                Refusal {
+                    what: format!("you have {OPEN_REQUESTS} open requests already"),
+                    rule: "limit per person".to_owned(),
+                    hint: "`requests` lists them, `revoke NAME` takes one back".to_owned(),
+                },
+            ));
+        };
+        let made = self.create(&in_force.policy, spec).await?;
+        self.inner.audit.record(Event {
+            person: Some(who.audit_person()),
+            request: made.metadata.name.clone(),
+            policy: Some(made.spec.policy.clone()),
+            reason: made.spec.reason.clone(),
+            action: Some("request".to_owned()),
+            why: Some(format!("{} for {}", made.spec.namespaces.join(", "), made.spec.duration)),
+            ..Event::new(self.inner.clock.now(), Kind::RequestCreated, Outcome::Ok)
+        });
+        let opened = self.open(who, made, &in_force).await?;
+        Ok(self.view(&opened, who))
+    }
+
+    /// Checks the words and makes the spec.
+    fn compose(
+        &self,
+        who: &Identity,
+        in_force: &InForce,
+        ask: Ask,
+    ) -> Result<AccessRequestSpec, AccessError> {
+        let policy = &in_force.policy;
+        let reason = text::reason(ask.reason)?;
+        let mut namespaces: BTreeSet<_> = ask.namespaces.into_iter().collect();
+        if namespaces.is_empty() && policy.namespaces().len() == 1 {
+            namespaces.clone_from(policy.namespaces());
+        }
+        if namespaces.is_empty() && who.groups().iter().any(|group| policy.subject_groups().contains(group)) {
+            let names: Vec<_> = policy.namespaces().iter().map(ToString::to_string).collect();
+            return Err(AccessError::Invalid(format!(
+                "say where with `-n NAMESPACE`; policy `{}` covers {}",
+                policy.name(),
+                names.join(", ")
+            )));
+        }
+        let length = ask.duration.unwrap_or_else(|| usual(policy));
+        let person = show::person(who);
+        let question =
+            Question { who: &person, namespaces: &namespaces, duration: length, reason: reason.as_deref() };
+        may_ask(policy, &question).map_err(|denied| self.refuse_asking(who, policy, refusal(&denied)))?;
+        Ok(AccessRequestSpec {
+            requester: Requester {
+                username: who.username().to_owned(),
+                groups: who.groups().iter().cloned().collect(),
+                issuer: who.issuer().to_owned(),
+                subject: who.subject().to_owned(),
+            },
+            policy: policy.name().to_string(),
+            namespaces: namespaces.iter().map(ToString::to_string).collect(),
+            duration: duration::show(length),
+            reason,
+        })
+    }
+
+    /// How many of this person's requests are not over, by our copy.
+    fn open_requests(&self, who: &Identity) -> usize {
+        let me = show::principal(who);
+        let is_open = |request: &AccessRequest| {
+            me.is(&(&request.spec.requester).into())
+                && request.status.as_ref().is_none_or(|status| !status.phase.is_final())
+        };
+        self.inner.requests.all().iter().filter(|request| is_open(request)).count()
+    }
+
+    async fn create(&self, policy: &Policy, spec: AccessRequestSpec) -> Result<AccessRequest, AccessError> {
+        let api: Api<AccessRequest> = Api::all(self.inner.client.clone());
+        let mut object = AccessRequest { metadata: ObjectMeta::default(), spec, status: None };
+        for attempt in 1..=NAMES {
+            object.metadata.name = Some(text::request_name(policy.name())?.to_string());
+            let params = PostParams::default();
+            match self.bounded("make a request", api.create(&params, &object)).await {
+                Ok(made) => {
+                    self.inner.requests.learn(made.clone());
+                    return Ok(made);
+                }
+                Err(AccessError::Cluster { source, .. }) if attempt < NAMES && is_conflict(&source) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(AccessError::Busy { name: policy.name().to_string() })
+    }
+
+    /// Writes the first status; lets in at once where no approval is needed.
+    async fn open(
+        &self,
+        who: &Identity,
+        made: AccessRequest,
+        in_force: &InForce,
+    ) -> Result<Arc<AccessRequest>, AccessError> {
+        let name = made.metadata.name.clone().unwrap_or_default();
+        let life = made.life().map_err(|error| AccessError::Invalid(causes(&error)))?;
+        let now = to_the_millisecond(self.inner.clock.now());
+        let step = step(life, &Command::Open { policy: &in_force.policy }, now);
+        if let Some(denied) = step.refused {
+            return Err(self.refuse_asking(who, &in_force.policy, refusal(&denied)));
+        }
+        let at_once = step.effects.contains(&Effect::Prepare);
+        let observed = at_once.then(|| in_force.clone());
+        match self.write(&made, &step.life, observed).await {
+            Ok(Some(opened)) if at_once => {
+                self.inner.audit.record(Event {
+                    person: Some(who.audit_person()),
+                    request: Some(name),
+                    policy: Some(made.spec.policy.clone()),
+                    why: Some("the policy asks for no approval".to_owned()),
+                    ..Event::new(self.inner.clock.now(), Kind::RequestApproved, Outcome::Ok)
+                });
+                Ok(self.wait_until_open(opened).await)
+            }
+            Ok(Some(opened)) => Ok(opened),
+            // Without a status a request is pending, which is what it should be.
+            Ok(None) | Err(_) if !at_once => Ok(Arc::new(made)),
+            Ok(None) => Err(AccessError::Busy { name }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn refuse_asking(&self, who: &Identity, policy: &Policy, refusal: Refusal) -> AccessError {
+        self.inner.audit.record(Event {
+            person: Some(who.audit_person()),
+            policy: Some(policy.name().to_string()),
+            action: Some("request".to_owned()),
+            why: Some(refusal.to_string()),
+            ..Event::new(self.inner.clock.now(), Kind::AccessRefused, Outcome::Refused)
+        });
+        AccessError::Refused(refusal)
+    }
+}
+
+fn refusal(denied: &Denied) -> Refusal {
+    Refusal {
+        what: format!("request for policy `{}`: {}", denied.policy, denied.why),
+        rule: denied.rule.to_string(),
+        hint: "`policies` shows what you may ask for".to_owned(),
+    }
+}

@@ -1,0 +1,193 @@
+//! From a person and a wish to permits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+use sallyport_policy::lifecycle::{Life, Stage};
+use sallyport_policy::{Action, Namespace, Question, may_ask};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::permit::Inner;
+use super::{Access, AccessError, Candidates, Permit, PodFacts, Refusal, show};
+use crate::audit::{Event, Kind, Outcome, Place};
+use crate::crd::{AccessRequest, causes};
+use crate::identity::Identity;
+
+/// How long a wish waits for a grant that is approved but not open yet.
+const JUST_APPROVED: Duration = Duration::from_secs(5);
+/// How long a live look may take, and how often there is one at most, for all people together.
+const LOOK: Duration = Duration::from_secs(3);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// When somebody last looked live.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Looking(Arc<tokio::sync::Mutex<Option<Instant>>>);
+
+impl Access {
+    pub(super) async fn find_permits(
+        &self,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+    ) -> Result<Candidates, AccessError> {
+        let deadline = Instant::now() + JUST_APPROVED;
+        let mut changes = self.inner.requests.changes();
+        let mut looked = false;
+        loop {
+            self.must_be_fresh()?;
+            changes.mark_unchanged();
+            if let Some(found) = Candidates::new(self.permits(who, action, namespace)) {
+                return Ok(found);
+            }
+            if !looked {
+                looked = true;
+                self.look_live().await;
+                continue;
+            }
+            let soon = self.opens_soon(who, namespace);
+            if !soon || !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+        Err(self.refuse_use(who, action, namespace, None))
+    }
+
+    pub(super) fn first_that_covers(
+        &self,
+        candidates: Candidates,
+        pod: &PodFacts,
+    ) -> Result<Permit, AccessError> {
+        let now = self.now();
+        let best = candidates.best().clone();
+        let covers = |permit: &Permit| permit.decide(Some(&pod.labels), now).is_ok();
+        match candidates.permits.into_iter().find(covers) {
+            Some(permit) => Ok(permit),
+            None => Err(self.refuse_use(best.person(), best.action(), best.namespace(), Some((&best, pod)))),
+        }
+    }
+
+    /// All permits that can be given without knowing the pod, the one that lasts longest first.
+    fn permits(&self, who: &Identity, action: &Action, namespace: &Namespace) -> Vec<Permit> {
+        let mut permits: Vec<_> = self
+            .inner
+            .requests
+            .all()
+            .iter()
+            .filter_map(|request| self.permit(request, who, action, namespace))
+            .collect();
+        permits.sort_by(|a, b| b.ends_at().cmp(&a.ends_at()).then_with(|| a.request().cmp(b.request())));
+        permits
+    }
+
+    /// The permit that this request gives, if it gives one: everything is checked against the policy as approved.
+    fn permit(
+        &self,
+        request: &AccessRequest,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+    ) -> Option<Permit> {
+        let me = show::principal(who);
+        let requester = (&request.spec.requester).into();
+        // The account decides; the username is what the cluster sees, so that must not have changed either.
+        if !me.is(&requester) || me.username != requester.username {
+            return None;
+        }
+        if request.metadata.deletion_timestamp.is_some() {
+            return None;
+        }
+        let life = match request.life() {
+            Ok(life) => life,
+            Err(error) => {
+                tracing::error!(request = request.name_any(), error = %causes(&error), "not a valid grant");
+                return None;
+            }
+        };
+        let Stage::Active { terms, window } = &life.stage else { return None };
+        if life.counted(terms) < terms.approvals() {
+            tracing::error!(request = request.name_any(), "active without the approvals that it takes");
+            return None;
+        }
+        let person = show::person(who);
+        let question = Question {
+            who: &person,
+            namespaces: &life.asked.namespaces,
+            duration: life.asked.duration,
+            reason: request.spec.reason.as_deref(),
+        };
+        may_ask(terms, &question).ok()?;
+        let permit = Permit {
+            inner: Arc::new(Inner {
+                request: request.request_name().ok()?,
+                uid: request.uid().unwrap_or_default(),
+                person: who.clone(),
+                action: action.clone(),
+                namespace: namespace.clone(),
+                granted: life.asked.namespaces.clone(),
+                window: *window,
+                reason: request.spec.reason.clone(),
+                terms: (**terms).clone(),
+            }),
+        };
+        permit.decide(None, self.now()).is_ok().then_some(permit)
+    }
+
+    /// Whether a grant of this person in this namespace is approved, and open any moment.
+    fn opens_soon(&self, who: &Identity, namespace: &Namespace) -> bool {
+        let (me, now) = (show::principal(who), self.now());
+        let soon = |life: &Life| match &life.stage {
+            Stage::Approved { window, .. } => now < window.end,
+            // Another gateway's clock may be ahead of ours.
+            Stage::Active { window, .. } => now < window.start,
+            Stage::Pending { .. } | Stage::Ended(_) => false,
+        };
+        self.inner.requests.all().iter().any(|request| {
+            me.is(&(&request.spec.requester).into())
+                && request.status.as_ref().is_some_and(|status| status.message.is_none())
+                && request.life().is_ok_and(|life| life.asked.namespaces.contains(namespace) && soon(&life))
+        })
+    }
+
+    /// Reads all requests from the API server, in case our copy is a moment behind. At most one such list a second,
+    /// whoever asks; failing it costs nothing, since the copy was fresh enough to decide by.
+    async fn look_live(&self) {
+        let Ok(mut last) = self.inner.looking.0.try_lock() else { return };
+        if last.is_some_and(|last| last.elapsed() < BETWEEN_LOOKS) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let api: Api<AccessRequest> = Api::all(self.inner.client.clone());
+        match timeout(LOOK, api.list(&ListParams::default().limit(1000))).await {
+            Ok(Ok(list)) => list.items.into_iter().for_each(|request| self.inner.requests.learn(request)),
+            Ok(Err(error)) => tracing::warn!(error = %causes(&error), "cannot look at requests live"),
+            Err(_) => tracing::warn!("no answer to a live look at requests"),
+        }
+    }
+
+    fn refuse_use(
+        &self,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+        pod: Option<(&Permit, &PodFacts)>,
+    ) -> AccessError {
+        let refusal = self.explain(who, action, namespace, pod);
+        let port = if let Action::Forward { port } = action { Some(*port) } else { None };
+        self.inner.audit.record(Event {
+            person: Some(who.audit_person()),
+            request: pod.map(|(permit, _)| permit.request().to_string()),
+            action: Some(action.to_string()),
+            place: Some(Place {
+                namespace: Some(namespace.to_string()),
+                pod: pod.map(|(_, pod)| pod.name.to_string()),
+                port,
+                ..Place::default()
+            }),
+            why: Some(refusal.to_string()),
+            ..Event::new(self.now(), Kind::AccessRefused, Outcome::Refused)
+        });
+        AccessError::Refused(Refusal { ..refusal })
+    }
+}

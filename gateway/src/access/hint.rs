@@ -1,0 +1,118 @@
+//! What to say to somebody who has no grant that fits: why, and the line to type.
+
+use std::collections::BTreeMap;
+
+use sallyport_policy::{Action, Namespace, Policy, Window, duration, permits};
+
+use super::{Access, Permit, PodFacts, Refusal, ask, show};
+use crate::crd::Phase;
+use crate::identity::Identity;
+
+impl Access {
+    pub(super) fn explain(
+        &self,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+        pod: Option<(&Permit, &PodFacts)>,
+    ) -> Refusal {
+        let wish = match (action, pod) {
+            (Action::Forward { port }, None) => format!("forward to port {port} in `{namespace}`"),
+            (Action::Forward { port }, Some((_, pod))) => {
+                format!("forward to port {port} of `{}` in `{namespace}`", pod.name)
+            }
+            (action, None) => format!("{action} in `{namespace}`"),
+            (action, Some((_, pod))) => format!("{action} of `{}` in `{namespace}`", pod.name),
+        };
+        let why = match pod {
+            None => "you have no grant that allows it".to_owned(),
+            Some((permit, _)) => format!("your grant `{}` does not cover this pod", permit.request()),
+        };
+        let what = format!("{wish}: {why}");
+        let rule = pod.map(|(permit, _)| format!("policy `{}`: podSelector", permit.policy()));
+        let labels = pod.map(|(_, pod)| &pod.labels);
+        let except = pod.map(|(permit, _)| permit.policy().as_str());
+        if let Some((name, policy)) = self.waiting(who, action, namespace, labels) {
+            let hint =
+                format!("your request `{name}` for policy `{policy}` would allow it and waits for approval");
+            return Refusal { what, rule: rule.unwrap_or_default(), hint };
+        }
+        match self.would_allow(who, action, namespace, labels, except) {
+            Some(policy) => Refusal {
+                what,
+                rule: rule.unwrap_or_else(|| "no grant, no access".to_owned()),
+                hint: format!(
+                    "policy `{}` would allow it, ask with: {}",
+                    policy.name(),
+                    line_to_type(&policy, namespace)
+                ),
+            },
+            None => Refusal {
+                what,
+                rule: rule.unwrap_or_else(|| "no grant, no access".to_owned()),
+                hint: "no policy that you may ask would allow it; `policies` lists them".to_owned(),
+            },
+        }
+    }
+
+    /// The person's pending request that would allow it.
+    fn waiting(
+        &self,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+        labels: Option<&BTreeMap<String, String>>,
+    ) -> Option<(String, String)> {
+        let table = self.inner.policies.current();
+        let pending = self.requests(who).into_iter().find(|view| {
+            view.mine
+                && view.phase == Phase::Pending
+                && view.namespaces.iter().any(|one| one == namespace.as_str())
+                && table
+                    .get(&view.policy)
+                    .is_some_and(|one| self.allows(&one.policy, action, namespace, labels))
+        })?;
+        Some((pending.name, pending.policy))
+    }
+
+    /// The policy to ask: of those that would allow it, the one that takes the fewest approvals.
+    fn would_allow(
+        &self,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+        labels: Option<&BTreeMap<String, String>>,
+        except: Option<&str>,
+    ) -> Option<Policy> {
+        let person = show::person(who);
+        let table = self.inner.policies.current();
+        table
+            .values()
+            .map(|one| &one.policy)
+            .filter(|policy| except != Some(policy.name().as_str()))
+            .filter(|policy| person.in_any(policy.subject_groups()).is_some())
+            .filter(|policy| self.allows(policy, action, namespace, labels))
+            .min_by_key(|policy| (policy.approvals(), policy.name().clone()))
+            .cloned()
+    }
+
+    /// Whether a grant of this policy would allow it.
+    fn allows(
+        &self,
+        policy: &Policy,
+        action: &Action,
+        namespace: &Namespace,
+        labels: Option<&BTreeMap<String, String>>,
+    ) -> bool {
+        let now = self.now();
+        let window = Window { start: now, end: jiff::Timestamp::MAX };
+        permits(policy, policy.namespaces(), &window, action, namespace, labels, now).is_ok()
+    }
+}
+
+/// What to type to get it.
+fn line_to_type(policy: &Policy, namespace: &Namespace) -> String {
+    let length = duration::show(ask::usual(policy));
+    let reason = if policy.reason_required() { " --reason \"…\"" } else { "" };
+    format!("request {} -n {namespace} --for {length}{reason}", policy.name())
+}

@@ -1,0 +1,125 @@
+//! From what is stored to what is shown, and to whom.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use sallyport_policy::lifecycle::{Life, Stage};
+use sallyport_policy::{Person, Policy, Principal, may_approve};
+
+use super::policies::Table;
+use super::{ApprovalView, PolicyView, RequestView, VerdictView};
+use crate::crd::{AccessRequest, Phase, Verdict};
+use crate::identity::Identity;
+
+/// How long what has ended stays in the lists.
+const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+
+pub(super) fn person(who: &Identity) -> Person {
+    Person { username: who.username().to_owned(), groups: who.groups().clone() }
+}
+
+pub(super) fn principal(who: &Identity) -> Principal {
+    Principal {
+        issuer: who.issuer().to_owned(),
+        subject: who.subject().to_owned(),
+        username: who.username().to_owned(),
+    }
+}
+
+pub(super) fn policy_view(policy: &Policy) -> PolicyView {
+    PolicyView {
+        name: policy.name().to_string(),
+        namespaces: policy.namespaces().iter().map(ToString::to_string).collect(),
+        allow: policy.allowed(),
+        ports: policy.ports().to_string(),
+        cluster_role: policy.cluster_role().to_owned(),
+        some_pods_only: !policy.selector().is_everything(),
+        max_duration: sallyport_policy::duration::show(policy.max_duration()),
+        approvals_required: policy.approvals(),
+        approver_groups: policy.approver_groups().iter().cloned().collect(),
+        reason_required: policy.reason_required(),
+        record: policy.must_record(),
+    }
+}
+
+/// The policy that counts for a request: as approved, or as it is now while nothing is approved.
+fn terms<'a>(life: Option<&'a Life>, table: &'a Table, name: &str) -> Option<&'a Policy> {
+    let live = || table.get(name).map(|in_force| &in_force.policy);
+    match life.map(|life| &life.stage) {
+        Some(Stage::Approved { terms, .. } | Stage::Active { terms, .. }) => Some(terms),
+        Some(Stage::Pending { .. } | Stage::Ended(_)) | None => live(),
+    }
+}
+
+/// Whether this request concerns `who`: their own, or one of a policy whose approver they are.
+pub(super) fn concerns(request: &AccessRequest, who: &Identity, table: &Table) -> bool {
+    if principal(who).is(&(&request.spec.requester).into()) {
+        return true;
+    }
+    let approved = request.status.as_ref().and_then(|status| status.policy.as_ref());
+    let groups = approved.map(|observed| &observed.spec.approval.groups);
+    let live = table.get(&request.spec.policy).map(|in_force| in_force.policy.approver_groups());
+    groups.is_some_and(|groups| groups.iter().any(|group| who.groups().contains(group)))
+        || live.is_some_and(|groups| groups.iter().any(|group| who.groups().contains(group)))
+}
+
+/// Whether a list still shows it.
+pub(super) fn is_remembered(request: &AccessRequest, now: Timestamp) -> bool {
+    let ended = request.status.as_ref().and_then(|status| status.ended_at);
+    ended.and_then(|ended| ended.checked_add(REMEMBERED).ok()).is_none_or(|forgotten| now < forgotten)
+}
+
+fn verdict(verdict: &Verdict) -> VerdictView {
+    VerdictView { by: verdict.by.clone(), at: verdict.at, reason: verdict.reason.clone() }
+}
+
+pub(super) fn request_view(
+    request: &AccessRequest,
+    who: &Identity,
+    table: &Table,
+    now: Timestamp,
+) -> RequestView {
+    let life = request.life();
+    let life = life.as_ref().ok();
+    let status = request.status.clone().unwrap_or_default();
+    let me = principal(who);
+    let requester: Principal = (&request.spec.requester).into();
+    let policy = terms(life, table, &request.spec.policy);
+    // The reconciler may not have written it yet, but time is up all the same.
+    let over = life.and_then(Life::deadline).is_some_and(|deadline| now >= deadline);
+    let phase = if over { Phase::Expired } else { status.phase };
+    let left = status.window.filter(|_| phase == Phase::Active).map(|window| window.end.duration_since(now));
+    let waiting = phase == Phase::Pending;
+    let missing = policy.zip(life).map_or(0, |(policy, life)| {
+        let same = matches!(&life.stage, Stage::Pending { terms } if terms.as_deref() != Some(policy));
+        policy.approvals().saturating_sub(if same { 0 } else { life.counted(policy) })
+    });
+    RequestView {
+        name: request.name_any(),
+        phase,
+        requester: requester.username.clone(),
+        policy: request.spec.policy.clone(),
+        namespaces: request.spec.namespaces.clone(),
+        duration: request.spec.duration.clone(),
+        reason: request.spec.reason.clone(),
+        created: request.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+        approvals: status
+            .approvals
+            .iter()
+            .map(|approval| ApprovalView { by: approval.by.clone(), at: approval.at })
+            .collect(),
+        approvals_missing: if waiting { missing } else { 0 },
+        approver_groups: policy
+            .map(|policy| policy.approver_groups().iter().cloned().collect())
+            .unwrap_or_default(),
+        allow: policy.map(Policy::allowed).unwrap_or_default(),
+        starts: status.window.map(|window| window.start),
+        ends: status.window.map(|window| window.end),
+        seconds_left: left.and_then(|left| u64::try_from(left.as_secs()).ok()),
+        denial: status.denial.as_ref().map(verdict),
+        revocation: status.revocation.as_ref().map(verdict),
+        message: status.message,
+        mine: me.is(&requester),
+        may_approve: waiting
+            && policy.is_some_and(|policy| may_approve(policy, &requester, &me, &person(who)).is_ok()),
+    }
+}
