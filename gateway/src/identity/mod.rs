@@ -130,6 +130,12 @@ impl Identity {
         &self.groups
     }
 
+    /// The same person as policies see them.
+    #[must_use]
+    pub fn person(&self) -> sallyport_policy::Person {
+        sallyport_policy::Person { username: self.username.clone(), groups: self.groups.clone() }
+    }
+
     /// The same person as audit events name them.
     #[must_use]
     pub fn audit_person(&self) -> audit::Person {

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -124,34 +124,30 @@ fn redeem_code(state: &State, ask: &Ask) -> Result<(String, Option<String>), Oau
 }
 
 /// Who it is, without when and for whom.
-fn person_claims(person: &DevPerson) -> Value {
-    json!({
-        "sub": format!("dev-{}", person.username),
-        "preferred_username": person.username,
-        "name": person.name,
-        "email": format!("{}@example.test", person.username),
-        "email_verified": true,
-        "groups": person.groups,
-    })
+fn person_claims(person: &DevPerson) -> Map<String, Value> {
+    Map::from_iter([
+        ("sub".to_owned(), json!(format!("dev-{}", person.username))),
+        ("preferred_username".to_owned(), json!(person.username)),
+        ("name".to_owned(), json!(person.name)),
+        ("email".to_owned(), json!(format!("{}@example.test", person.username))),
+        ("email_verified".to_owned(), json!(true)),
+        ("groups".to_owned(), json!(person.groups)),
+    ])
 }
 
 fn id_claims(state: &State, person: &DevPerson, nonce: Option<&str>) -> Value {
     let now = now().as_second();
     let mut claims = person_claims(person);
-    for (name, value) in [
-        ("iss", json!(state.issuer)),
-        ("aud", json!(CLIENT_ID)),
-        ("azp", json!(CLIENT_ID)),
-        ("iat", json!(now)),
-        ("auth_time", json!(now)),
-        ("exp", json!(now + ID_TOKEN_LIFE)),
-    ]
-    .into_iter()
-    .chain(nonce.map(|nonce| ("nonce", json!(nonce))))
-    {
-        claims[name] = value;
-    }
-    claims
+    claims.extend([
+        ("iss".to_owned(), json!(state.issuer)),
+        ("aud".to_owned(), json!(CLIENT_ID)),
+        ("azp".to_owned(), json!(CLIENT_ID)),
+        ("iat".to_owned(), json!(now)),
+        ("auth_time".to_owned(), json!(now)),
+        ("exp".to_owned(), json!(now + ID_TOKEN_LIFE)),
+    ]);
+    claims.extend(nonce.map(|nonce| ("nonce".to_owned(), json!(nonce))));
+    Value::Object(claims)
 }
 
 /// The userinfo endpoint (OpenID Connect Core, 5.3).
