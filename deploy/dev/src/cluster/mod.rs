@@ -9,3 +9,6 @@ pub mod status;
 pub mod store;
 pub mod streaming;
 pub mod time;
+pub mod workloads;
+
+pub use workloads::workload_main;
