@@ -1,0 +1,147 @@
+//! How a grant ends: revoked, over, or with the gateway away at that moment.
+
+use std::time::Instant;
+
+use sallyport_tests::{World, cast, seconds, until};
+use serde_json::json;
+
+use crate::{Case, cases};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = cases![
+        revoking_cuts_a_shell,
+        revoking_cuts_commands_logs_and_tunnels,
+        a_shared_connection_survives_the_end_of_one_grant,
+        a_grant_ends_by_itself,
+        a_policy_taken_away_ends_its_grants_or_leaves_them_as_approved,
+    ];
+    let mut alone = cases![
+        a_gateway_killed_at_the_end_of_a_grant_cleans_up_when_it_comes_back,
+        a_gateway_that_is_stopped_ends_its_sessions_and_starts_again_with_nothing_lost,
+    ];
+    alone.iter_mut().for_each(|case| case.alone = true);
+    cases.extend(alone);
+    cases
+}
+
+fn revoking_cuts_a_shell(world: &World) {
+    let place = world.place("cut");
+    let grant = place.grant("30m");
+    let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
+    shell.send("echo r''eady\r");
+    shell.expect("ready", seconds(20));
+    world.bob().line(format!("revoke {grant} --reason enough is enough")).run().exits(0);
+    let start = Instant::now();
+    shell.expect("revoked", seconds(10));
+    assert_eq!(shell.finish(seconds(10)), 78);
+    // A second is promised; a busy machine may need a little more to show it.
+    assert!(start.elapsed() < seconds(4), "{:?}", start.elapsed());
+    place.unbound(&grant);
+    place.exec("true").exits(77);
+    let ended = world.event("session.ended", |e| e["request"] == *grant);
+    assert_eq!(ended["exit"], 78, "{ended}");
+}
+
+fn revoking_cuts_commands_logs_and_tunnels(world: &World) {
+    let mut talker = world.pod("talker", "debian", &["sh", "-c", "while :; do echo talk; sleep 1; done"]);
+    talker["spec"]["containers"][0]["name"] = json!("main");
+    let place = world.plan("cut-all").and(talker).make(world);
+    let grant = place.grant("30m");
+    let ns = &place.name;
+    let command = world.alice().line(format!("exec -n {ns} box -- sh -c 'echo begun; sleep 300'")).start();
+    let logs = world.alice().line(format!("logs -n {ns} talker -f")).start();
+    command.expect("begun", seconds(20));
+    logs.expect("talk", seconds(20));
+    world.alice().line(format!("revoke {grant}")).run().exits(0);
+    command.finish(seconds(10)).exits(78).says("revoked");
+    logs.finish(seconds(10)).exits(78).says("revoked");
+    // What the command had started in the pod must not go on for ever; that the API leaves to the runtime.
+    place.unbound(&grant);
+}
+
+fn a_shared_connection_survives_the_end_of_one_grant(world: &World) {
+    let (one, two) = (world.place("one"), world.place("other"));
+    let (first, _second) = (one.grant("30m"), two.grant("30m"));
+    let socket = format!("/tmp/sallyport-{}-end", world.tag());
+    let _master = world.alice().option("-M").option("-N").option("-S").option(&socket).start();
+    until("the shared connection", seconds(20), || std::path::Path::new(&socket).exists().then_some(()));
+    let shared = || world.alice().option("-S").option(&socket);
+    let cut = shared().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", one.name)).start();
+    let kept = shared().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 8; echo whole'", two.name)).start();
+    cut.expect("begun", seconds(20));
+    kept.expect("begun", seconds(20));
+    world.alice().line(format!("revoke {first}")).run().exits(0);
+    cut.finish(seconds(10)).exits(78);
+    kept.finish(seconds(30)).exits(0).prints("whole");
+}
+
+fn a_grant_ends_by_itself(world: &World) {
+    let place = world.place("ends");
+    let grant = place.grant("8s");
+    let start = Instant::now();
+    let command = world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
+    command.expect("begun", seconds(7));
+    let cut = command.finish(seconds(20)).exits(78);
+    assert!((seconds(5)..seconds(12)).contains(&start.elapsed()), "{:?}\n{}", start.elapsed(), cut.show());
+    place.unbound(&grant);
+    place.exec("true").exits(77);
+    until("the request says so", seconds(10), || {
+        (place.request(&grant)?["status"]["phase"] == "Expired").then_some(())
+    });
+    world.event("grant.ended", |e| e["request"] == *grant);
+    world.event("grant.cleaned", |e| e["request"] == *grant);
+}
+
+fn a_policy_taken_away_ends_its_grants_or_leaves_them_as_approved(world: &World) {
+    let place = world.place("no-policy");
+    place.grant("30m");
+    world.api.delete(&format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name));
+    until("nothing new can be asked for", seconds(10), || (place.ask("5m").code == 77).then_some(()));
+    // What was approved is what runs: the copy in the request's status is what counts.
+    let code = place.exec("true").code;
+    assert!([0, 77].contains(&code), "exit {code}");
+}
+
+fn a_gateway_killed_at_the_end_of_a_grant_cleans_up_when_it_comes_back(world: &World) {
+    let place = world.place("killed");
+    let grant = place.grant("12s");
+    let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
+    shell.send("echo last''words\r");
+    shell.expect("lastwords", seconds(10));
+    let session = world.event("session.started", |e| e["request"] == *grant)["session"].as_str().expect("an id").to_owned();
+    std::thread::sleep(seconds(1));
+    world.kill_gateway();
+    drop(shell);
+    // Playable up to the last moment, and the ending is not yet known.
+    let recording = cast::files(&world.recordings(), &session).into_iter().find(|p| p.extension().is_some_and(|e| e == "cast"));
+    let recording = recording.expect("a recording");
+    assert!(cast::read(&recording).output.contains("lastwords"), "the last moment is missing");
+    std::thread::sleep(seconds(13));
+    world.start_gateway();
+    place.unbound(&grant);
+    until("the request says so", seconds(10), || {
+        (place.request(&grant)?["status"]["phase"] == "Expired").then_some(())
+    });
+    assert!(cast::read(&recording).output.contains("lastwords"));
+    let metadata = recording.with_extension("json");
+    let text = std::fs::read_to_string(&metadata).unwrap_or_else(|e| panic!("{}: {e}", metadata.display()));
+    assert!(text.contains("interrupted"), "{text}");
+    world.event("session.ended", |e| e["session"] == *session);
+    world.alice().line("whoami").run().exits(0);
+}
+
+fn a_gateway_that_is_stopped_ends_its_sessions_and_starts_again_with_nothing_lost(world: &World) {
+    let place = world.place("stopped");
+    let grant = place.grant("30m");
+    let before = world.alice().line("whoami -o json").run().exits(0);
+    let shell = world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
+    shell.expect("begun", seconds(20));
+    let stopped = world.stop_gateway();
+    assert_eq!(stopped.code, 0, "{}", stopped.show());
+    let cut = shell.finish(seconds(10));
+    assert_ne!(cut.code, 0, "{}", cut.show());
+    world.start_gateway();
+    world.alice().line("grants").run().exits(0).prints(&grant);
+    assert_eq!(world.alice().line("whoami -o json").run().exits(0).json()["username"], before.json()["username"]);
+    until("its pods are back", seconds(30), || (place.exec("true").code == 0).then_some(()));
+}

@@ -1,0 +1,68 @@
+//! Logs, with kubectl's flags.
+
+use sallyport_tests::{World, seconds, until};
+
+use crate::{Case, cases};
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![
+        logs_are_printed,
+        logs_follow_until_the_person_leaves,
+        logs_can_be_limited,
+        logs_of_the_run_before,
+        logs_of_one_container,
+    ]
+}
+
+fn logs_are_printed(world: &World) {
+    world.shared_grant();
+    let logs = world.alice().line("logs -n payments logger").run().exits(0);
+    assert!(logs.out.lines().any(|line| line == "line 1"), "{}", logs.show());
+    world.alice().line("logs -n payments pod/logger --tail 1").run().exits(0);
+}
+
+fn logs_follow_until_the_person_leaves(world: &World) {
+    world.shared_grant();
+    for line in ["logs -n payments logger -f --tail 1", "logs -f -n payments --tail=1 logger"] {
+        let following = world.alice().line(line).start();
+        until("three more lines", seconds(20), || (following.out.text().lines().count() >= 4).then_some(()));
+        following.signal("TERM");
+        following.finish(seconds(10));
+    }
+    // A follower of something that ends, ends.
+    world.alice().line("logs -n payments job/migrate -f").run().exits(0).prints("migrated");
+}
+
+fn logs_can_be_limited(world: &World) {
+    world.shared_grant();
+    until("five lines", seconds(20), || {
+        (world.alice().line("logs -n payments logger").run().out.lines().count() > 5).then_some(())
+    });
+    let tail = world.alice().line("logs -n payments logger --tail 3").run().exits(0);
+    assert_eq!(tail.out.lines().count(), 3, "{}", tail.show());
+    let none = world.alice().line("logs -n payments logger --tail 0").run().exits(0);
+    assert_eq!(none.out, "");
+    let recent = world.alice().line("logs -n payments logger --since 3s").run().exits(0);
+    assert!((1..=6).contains(&recent.out.lines().count()), "{}", recent.show());
+    let stamped = world.alice().line("logs -n payments logger --timestamps --tail 2").run().exits(0);
+    for line in stamped.out.lines() {
+        let (time, _) = line.split_once(' ').expect("a time and a line");
+        assert!(time.parse::<jiff::Timestamp>().is_ok(), "{line}");
+    }
+}
+
+fn logs_of_the_run_before(world: &World) {
+    world.shared_grant();
+    until("broken was started again", seconds(60), || {
+        let pod = world.api.get("/api/v1/namespaces/payments/pods/broken")?;
+        pod["status"]["containerStatuses"][0]["restartCount"].as_u64().filter(|n| *n > 0)
+    });
+    world.alice().line("logs -n payments broken --previous").run().exits(0).prints("cannot go on");
+    world.alice().line("logs -n payments logger --previous").run().exits(64);
+}
+
+fn logs_of_one_container(world: &World) {
+    world.shared_grant();
+    world.alice().line("logs -n payments multi -c sidecar --tail 5").run().exits(0);
+    world.alice().line("logs -n payments multi -c web").run().exits(0);
+}

@@ -1,0 +1,106 @@
+//! The end-to-end cases, each on the embedded cluster (`embedded::…`) and on a real one (`real::…`, where
+//! KUBECONFIG names one). A world is started when the first case of it runs; a filter or `--list` starts none.
+
+mod access;
+mod certificates;
+mod endings;
+mod exec;
+mod kubectl;
+mod lobby;
+mod logs;
+mod outage;
+mod record;
+mod refusals;
+mod sharing;
+mod shell;
+mod signin;
+mod tunnels;
+
+use std::sync::{OnceLock, PoisonError};
+
+use libtest_mimic::{Arguments, Trial};
+use sallyport_tests::{Kind, World};
+
+/// One case.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    run: fn(&World),
+    /// Takes the gateway away: nothing else may run meanwhile.
+    alone: bool,
+    /// Makes sense on one kind of cluster only.
+    only: Option<Kind>,
+}
+
+/// Cases by their functions' names.
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        vec![$(crate::Case { name: stringify!($name), run: $name, alone: false, only: None }),*]
+    };
+}
+use cases;
+
+fn all() -> Vec<Case> {
+    [
+        lobby::cases(),
+        refusals::cases(),
+        access::cases(),
+        exec::cases(),
+        shell::cases(),
+        logs::cases(),
+        tunnels::cases(),
+        sharing::cases(),
+        record::cases(),
+        certificates::cases(),
+        signin::cases(),
+        kubectl::cases(),
+        outage::cases(),
+        endings::cases(),
+    ]
+    .concat()
+}
+
+static EMBEDDED: OnceLock<World> = OnceLock::new();
+static REAL: OnceLock<World> = OnceLock::new();
+
+const fn world(kind: Kind) -> &'static OnceLock<World> {
+    match kind {
+        Kind::Embedded => &EMBEDDED,
+        Kind::Real => &REAL,
+    }
+}
+
+fn run(kind: Kind, case: Case) {
+    let world = world(kind).get_or_init(|| World::start(kind));
+    if case.alone {
+        let _alone = world.quiet.write().unwrap_or_else(PoisonError::into_inner);
+        (case.run)(world);
+    } else {
+        let _beside = world.quiet.read().unwrap_or_else(PoisonError::into_inner);
+        (case.run)(world);
+    }
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Cases wait more than they work.
+    arguments.test_threads.get_or_insert(6);
+    let real = std::env::var_os("KUBECONFIG").is_some();
+    let mut trials = Vec::new();
+    for kind in [Kind::Embedded, Kind::Real] {
+        for case in all().into_iter().filter(|case| case.only.is_none_or(|only| only == kind)) {
+            let trial = Trial::test(format!("{kind}::{}", case.name), move || {
+                run(kind, case);
+                Ok(())
+            });
+            trials.push(trial.with_ignored_flag(kind == Kind::Real && !real));
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    for kind in [Kind::Embedded, Kind::Real] {
+        if let Some(world) = world(kind).get() {
+            world.finish();
+        }
+    }
+    conclusion.exit();
+}
