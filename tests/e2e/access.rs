@@ -113,7 +113,11 @@ fn requests_are_limited_by_their_policy(world: &World) {
         ("request no-such-policy -n payments --for 1h --reason x".to_owned(), 77),
     ] {
         let answer = world.alice().line(&line).run();
-        assert!([code, 64, 77].contains(&answer.code) && !answer.err.is_empty(), "`{line}`\n{}", answer.show());
+        assert!(
+            [code, 64, 77].contains(&answer.code) && !answer.err.is_empty(),
+            "`{line}`\n{}",
+            answer.show()
+        );
         assert!(answer.out.is_empty(), "`{line}`\n{}", answer.show());
     }
     let other = world.sam().line(format!("request {name} -n {name} --for 1h --reason x")).run();
@@ -124,11 +128,19 @@ fn requests_are_limited_by_their_policy(world: &World) {
 
 fn a_reason_takes_every_word(world: &World) {
     let place = world.plan("reason").approvals(1).make(world);
-    let asked = world.alice().line(format!("request {0} --reason INC-4711 checkout 500s -n {0} --for 20m", place.name)).run().exits(0);
+    let asked = world
+        .alice()
+        .line(format!("request {0} --reason INC-4711 checkout 500s -n {0} --for 20m", place.name))
+        .run()
+        .exits(0);
     let request = place.request(&first_word(&asked.out)).expect("the request");
     assert_eq!(request["spec"]["reason"], "INC-4711 checkout 500s");
     assert_eq!(request["spec"]["requester"]["username"], "alice");
-    let quoted = world.alice().line(format!("request {0} -n {0} --for 1h30m --reason 'two  blanks; $HOME `id`'", place.name)).run().exits(0);
+    let quoted = world
+        .alice()
+        .line(format!("request {0} -n {0} --for 1h30m --reason 'two  blanks; $HOME `id`'", place.name))
+        .run()
+        .exits(0);
     let request = place.request(&first_word(&quoted.out)).expect("the request");
     assert_eq!(request["spec"]["reason"], "two  blanks; $HOME `id`");
 }
@@ -143,7 +155,12 @@ fn lists_as_tables_and_as_json(world: &World) {
     }
     let seen = world.sam().line("requests -o json").run().exits(0);
     assert!(!seen.out.contains(&name), "sam has nothing to do with it\n{}", seen.show());
-    let json = world.alice().line(format!("request {0} -n {0} --for 5m --reason x -o json", place.name)).run().exits(0).json();
+    let json = world
+        .alice()
+        .line(format!("request {0} -n {0} --for 5m --reason x -o json", place.name))
+        .run()
+        .exits(0)
+        .json();
     assert!(json.to_string().contains(&place.name), "{json}");
 }
 
@@ -165,7 +182,9 @@ fn what_was_approved_is_what_runs(world: &World) {
     let path = format!("/apis/sallyport.dev/v1alpha1/accessrequests/{name}");
     world.api.patch(&path, &json!({"spec": {"namespaces": ["payments", "kube-system"], "duration": "2h"}}));
     std::thread::sleep(seconds(2));
-    let there = world.api.get(&format!("/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings/sallyport-{name}"));
+    let there = world.api.get(&format!(
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings/sallyport-{name}"
+    ));
     assert!(there.is_none(), "a namespace that nobody approved");
 }
 

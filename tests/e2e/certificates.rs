@@ -39,7 +39,15 @@ impl Minted {
             own
         });
         let identity = format!("extension:identity@sallyport.dev={}", identity(world));
-        let mut all = vec!["-q".to_owned(), "-s".into(), ca.display().to_string(), "-I".into(), "alice".into(), "-O".into(), identity];
+        let mut all = vec![
+            "-q".to_owned(),
+            "-s".into(),
+            ca.display().to_string(),
+            "-I".into(),
+            "alice".into(),
+            "-O".into(),
+            identity,
+        ];
         all.extend(arguments.iter().map(|a| (*a).to_owned()));
         all.push(format!("{}.pub", key.display()));
         keygen(&all.iter().map(String::as_str).collect::<Vec<_>>());
@@ -67,7 +75,8 @@ fn keygen(arguments: &[&str]) {
 
 /// The identity inside alice's own certificate: the value of its private extension.
 fn identity(world: &World) -> String {
-    let text = std::fs::read_to_string(world.dir.join("people/alice/id_ed25519-cert.pub")).expect("alice's certificate");
+    let text = std::fs::read_to_string(world.dir.join("people/alice/id_ed25519-cert.pub"))
+        .expect("alice's certificate");
     let blob = text.split_whitespace().nth(1).expect("its blob");
     let bytes = base64::engine::general_purpose::STANDARD.decode(blob).expect("base64");
     let name = b"identity@sallyport.dev";
@@ -105,7 +114,11 @@ fn certificates_with_something_wrong_are_refused(world: &World) {
         ("without principals", ca(world), vec!["-V", "-1m:+1h"]),
         ("for somebody else", ca(world), vec!["-n", "root", "-V", "-1m:+1h"]),
         ("of host type", ca(world), [good, &["-h"]].concat()),
-        ("with an unknown critical option", ca(world), [good, &["-O", "critical:unknown@example.com=1"]].concat()),
+        (
+            "with an unknown critical option",
+            ca(world),
+            [good, &["-O", "critical:unknown@example.com=1"]].concat(),
+        ),
         ("with a forced command", ca(world), [good, &["-O", "force-command=true"]].concat()),
         ("for another address", ca(world), [good, &["-O", "source-address=192.0.2.0/24"]].concat()),
     ] {
@@ -113,15 +126,29 @@ fn certificates_with_something_wrong_are_refused(world: &World) {
         let answer = minted.exec();
         assert!([77, 255].contains(&answer.code), "{what}\n{}", answer.show());
         assert!(answer.out.is_empty() && !answer.err.trim().is_empty(), "{what}\n{}", answer.show());
-        let fingerprint = run(Command::new("ssh-keygen").args(["-l", "-f"]).arg(format!("{}.pub", minted.key.display())), b"", seconds(10)).exits(0);
+        let fingerprint = run(
+            Command::new("ssh-keygen").args(["-l", "-f"]).arg(format!("{}.pub", minted.key.display())),
+            b"",
+            seconds(10),
+        )
+        .exits(0);
         let fingerprint = fingerprint.out.split_whitespace().nth(1).expect("a fingerprint").to_owned();
-        let event = world.event("certificate.refused", |e| e["fingerprint"] == *fingerprint || e["why"].is_string());
+        let event =
+            world.event("certificate.refused", |e| e["fingerprint"] == *fingerprint || e["why"].is_string());
         assert!(event["why"].as_str().is_some_and(|why| !why.is_empty()), "{what}: {event}");
     }
 }
 
 fn a_key_alone_may_only_sign_in(world: &World) {
-    for line in ["exec -n payments deploy/api -- true", "shell -n payments deploy/api", "logs -n payments logger", "pods -n payments", "grants", "requests", "request oncall-debug -n payments --for 1h --reason x"] {
+    for line in [
+        "exec -n payments deploy/api -- true",
+        "shell -n payments deploy/api",
+        "logs -n payments logger",
+        "pods -n payments",
+        "grants",
+        "requests",
+        "request oncall-debug -n payments --for 1h --reason x",
+    ] {
         world.ssh("prod-gw-new").line(line).run().exits(77).says("login");
     }
     let tunnel = world.ssh("prod-gw-new").option("-W").option("postgres.payments.svc:5432").run();
@@ -140,7 +167,10 @@ fn no_key_at_all_is_turned_away(world: &World) {
 fn the_host_shows_a_certificate(world: &World) {
     // Only the host CA is in known_hosts, and StrictHostKeyChecking is on: anything else would not connect.
     let known = std::fs::read_to_string(world.dir.join("known_hosts")).expect("known_hosts");
-    assert!(known.lines().filter(|l| !l.is_empty()).all(|line| line.starts_with("@cert-authority")), "{known}");
+    assert!(
+        known.lines().filter(|l| !l.is_empty()).all(|line| line.starts_with("@cert-authority")),
+        "{known}"
+    );
     let seen = world.alice().option("-v").line("whoami").run().exits(0);
     assert!(seen.err.contains("Server host certificate"), "{}", seen.show());
     let stranger = world.alice().o("UserKnownHostsFile=/dev/null").line("whoami").run();

@@ -67,7 +67,8 @@ fn a_shared_connection_survives_the_end_of_one_grant(world: &World) {
     until("the shared connection", seconds(20), || std::path::Path::new(&socket).exists().then_some(()));
     let shared = || world.alice().option("-S").option(&socket);
     let cut = shared().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", one.name)).start();
-    let kept = shared().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 8; echo whole'", two.name)).start();
+    let kept =
+        shared().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 8; echo whole'", two.name)).start();
     cut.expect("begun", seconds(20));
     kept.expect("begun", seconds(20));
     world.alice().line(format!("revoke {first}")).run().exits(0);
@@ -79,7 +80,8 @@ fn a_grant_ends_by_itself(world: &World) {
     let place = world.place("ends");
     let grant = place.grant("8s");
     let start = Instant::now();
-    let command = world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
+    let command =
+        world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
     command.expect("begun", seconds(7));
     let cut = command.finish(seconds(20)).exits(78);
     assert!((seconds(5)..seconds(12)).contains(&start.elapsed()), "{:?}\n{}", start.elapsed(), cut.show());
@@ -108,12 +110,17 @@ fn a_gateway_killed_at_the_end_of_a_grant_cleans_up_when_it_comes_back(world: &W
     let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
     shell.send("echo last''words\r");
     shell.expect("lastwords", seconds(10));
-    let session = world.event("session.started", |e| e["request"] == *grant)["session"].as_str().expect("an id").to_owned();
+    let session = world.event("session.started", |e| e["request"] == *grant)["session"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     std::thread::sleep(seconds(1));
     world.kill_gateway();
     drop(shell);
     // Playable up to the last moment, and the ending is not yet known.
-    let recording = cast::files(&world.recordings(), &session).into_iter().find(|p| p.extension().is_some_and(|e| e == "cast"));
+    let recording = cast::files(&world.recordings(), &session)
+        .into_iter()
+        .find(|p| p.extension().is_some_and(|e| e == "cast"));
     let recording = recording.expect("a recording");
     assert!(cast::read(&recording).output.contains("lastwords"), "the last moment is missing");
     std::thread::sleep(seconds(13));
@@ -134,7 +141,8 @@ fn a_gateway_that_is_stopped_ends_its_sessions_and_starts_again_with_nothing_los
     let place = world.place("stopped");
     let grant = place.grant("30m");
     let before = world.alice().line("whoami -o json").run().exits(0);
-    let shell = world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
+    let shell =
+        world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
     shell.expect("begun", seconds(20));
     let stopped = world.stop_gateway();
     assert_eq!(stopped.code, 0, "{}", stopped.show());
@@ -142,6 +150,9 @@ fn a_gateway_that_is_stopped_ends_its_sessions_and_starts_again_with_nothing_los
     assert_ne!(cut.code, 0, "{}", cut.show());
     world.start_gateway();
     world.alice().line("grants").run().exits(0).prints(&grant);
-    assert_eq!(world.alice().line("whoami -o json").run().exits(0).json()["username"], before.json()["username"]);
+    assert_eq!(
+        world.alice().line("whoami -o json").run().exits(0).json()["username"],
+        before.json()["username"]
+    );
     until("its pods are back", seconds(30), || (place.exec("true").code == 0).then_some(()));
 }

@@ -36,10 +36,14 @@ fn exec_passes_the_exit_status(world: &World) {
 fn exec_passes_the_exit_status_on_a_terminal(world: &World) {
     world.shared_grant();
     for code in [0, 1, 42, 255] {
-        let terminal = world.alice().line(format!("exec -n payments deploy/api -- sh -c 'exit {code}'")).terminal();
+        let terminal =
+            world.alice().line(format!("exec -n payments deploy/api -- sh -c 'exit {code}'")).terminal();
         assert_eq!(terminal.finish(seconds(20)), code);
     }
-    let mut terminal = world.alice().line("exec -n payments deploy/api -- sh -c 'test -t 0 && test -t 1 && echo on a $TERM'").terminal();
+    let mut terminal = world
+        .alice()
+        .line("exec -n payments deploy/api -- sh -c 'test -t 0 && test -t 1 && echo on a $TERM'")
+        .terminal();
     terminal.expect("on a xterm-256color", seconds(20));
     assert_eq!(terminal.finish(seconds(20)), 0);
 }
@@ -56,7 +60,11 @@ fn a_signal_shows_in_the_exit_status(world: &World) {
 
 fn stdout_and_stderr_stay_apart(world: &World) {
     world.shared_grant();
-    let both = world.alice().line("exec -n payments deploy/api -- sh -c 'echo one; echo two >&2; echo three'").run().exits(0);
+    let both = world
+        .alice()
+        .line("exec -n payments deploy/api -- sh -c 'echo one; echo two >&2; echo three'")
+        .run()
+        .exits(0);
     assert_eq!((both.out.as_str(), both.err.as_str()), ("one\nthree\n", "two\n"));
 }
 
@@ -66,11 +74,13 @@ fn standard_input_reaches_its_end(world: &World) {
     if !world.half_close {
         // Servers before 1.30 cannot end a process's standard input: `cat` would wait for ever. What is promised
         // there is that the person is told, and that nothing hangs.
-        let told = world.alice().line("exec -n payments deploy/api -- wc -c").input(input).limit(seconds(30)).run();
+        let told =
+            world.alice().line("exec -n payments deploy/api -- wc -c").input(input).limit(seconds(30)).run();
         assert!(told.code != 0 || told.out.trim() == "350000", "{}", told.show());
         return;
     }
-    let counted = world.alice().line("exec -n payments deploy/api -- wc -c").input(input.clone()).run().exits(0);
+    let counted =
+        world.alice().line("exec -n payments deploy/api -- wc -c").input(input.clone()).run().exits(0);
     assert_eq!(counted.out.trim(), "350000");
     let back = world.alice().line("exec -n payments deploy/api -- cat").input(input.clone()).run().exits(0);
     assert!(back.out == input, "{} bytes came back of {}", back.out.len(), input.len());
@@ -79,7 +89,8 @@ fn standard_input_reaches_its_end(world: &World) {
 
 fn standard_input_is_read_as_far_as_the_command_likes(world: &World) {
     world.shared_grant();
-    let read = world.alice().line("exec -n payments deploy/api -- head -c 5").input("hello world").run().exits(0);
+    let read =
+        world.alice().line("exec -n payments deploy/api -- head -c 5").input("hello world").run().exits(0);
     assert_eq!(read.out, "hello");
     let ended = world.alice().line("exec -n payments deploy/api -- true").input(vec![b'x'; 8 << 20]).run();
     ended.exits(0);
@@ -88,16 +99,25 @@ fn standard_input_is_read_as_far_as_the_command_likes(world: &World) {
 fn bytes_pass_as_they_are(world: &World) {
     world.shared_grant();
     let all: Vec<u8> = (0..=255).collect();
-    let echoed = world.alice().line("exec -n payments deploy/api -- head -c 256").input(all.clone()).run().exits(0);
+    let echoed =
+        world.alice().line("exec -n payments deploy/api -- head -c 256").input(all.clone()).run().exits(0);
     assert_eq!(echoed.bytes, all);
-    let many = world.alice().line("exec -n payments deploy/api -- seq 1 2000000").limit(seconds(90)).run().exits(0);
+    let many =
+        world.alice().line("exec -n payments deploy/api -- seq 1 2000000").limit(seconds(90)).run().exits(0);
     let mut lines = many.out.lines();
-    assert!((1..=2_000_000).all(|n| lines.next() == Some(n.to_string().as_str())) && lines.next().is_none(), "lines are missing");
+    assert!(
+        (1..=2_000_000).all(|n| lines.next() == Some(n.to_string().as_str())) && lines.next().is_none(),
+        "lines are missing"
+    );
 }
 
 fn arguments_are_not_interpreted(world: &World) {
     world.shared_grant();
-    let printed = world.alice().line("exec -n payments deploy/api -- printf '[%s]' 'a b' '$HOME' '*' '`id`' \"it's\" '' -n --").run().exits(0);
+    let printed = world
+        .alice()
+        .line("exec -n payments deploy/api -- printf '[%s]' 'a b' '$HOME' '*' '`id`' \"it's\" '' -n --")
+        .run()
+        .exits(0);
     assert_eq!(printed.out, "[a b][$HOME][*][`id`][it's][][-n][--]");
 }
 
@@ -131,7 +151,8 @@ fn targets_are_named_as_kubectl_does(world: &World) {
         ("po/postgres-0", "postgres-0"),
         ("postgres-0", "postgres-0"),
     ] {
-        let said = world.alice().line(format!("exec -n payments {target} -- sh -c 'echo $HOSTNAME'")).run().exits(0);
+        let said =
+            world.alice().line(format!("exec -n payments {target} -- sh -c 'echo $HOSTNAME'")).run().exits(0);
         assert!(said.out.starts_with(pod), "{target}\n{}", said.show());
     }
     world.alice().line("logs -n payments job/migrate").run().exits(0).prints("migrated");
@@ -139,7 +160,8 @@ fn targets_are_named_as_kubectl_does(world: &World) {
 
 fn the_target_may_stand_in_the_user_name(world: &World) {
     world.shared_grant();
-    let said = world.alice().user("postgres-0.payments").line("sh -c 'echo $HOSTNAME; exit 3'").run().exits(3);
+    let said =
+        world.alice().user("postgres-0.payments").line("sh -c 'echo $HOSTNAME; exit 3'").run().exits(3);
     assert_eq!(said.out, "postgres-0\n");
     world.alice().user("multi.payments+sidecar").line("true").run().exits(0);
     world.alice().user("multi.payments+nope").line("true").run().exits(64).says("nope");
@@ -181,7 +203,8 @@ fn an_image_without_a_shell_runs_its_own_program(world: &World) {
 fn a_client_that_goes_away_costs_nothing(world: &World) {
     let place = world.place("gone");
     place.grant("10m");
-    let running = world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 600'", place.name)).start();
+    let running =
+        world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 600'", place.name)).start();
     running.expect("begun", seconds(20));
     drop(running);
     let ended = world.event("session.ended", |e| e["place"]["namespace"] == *place.name);

@@ -32,7 +32,10 @@ fn whoami_as_json(world: &World) {
 
 fn help_names_every_command(world: &World) {
     let help = world.alice().line("help").run().exits(0);
-    for command in ["request", "requests", "approve", "deny", "grants", "revoke", "policies", "pods", "whoami", "shell", "exec", "logs", "login"] {
+    for command in [
+        "request", "requests", "approve", "deny", "grants", "revoke", "policies", "pods", "whoami", "shell",
+        "exec", "logs", "login",
+    ] {
         assert!(help.out.contains(command), "help lacks `{command}`\n{}", help.show());
     }
 }
@@ -47,7 +50,14 @@ fn policies_are_listed_for_those_who_may_ask(world: &World) {
 
 fn pods_of_a_namespace_are_listed(world: &World) {
     world.shared_grant();
-    world.alice().line("pods -n payments").run().exits(0).prints("multi").prints("postgres-0").prints("logger");
+    world
+        .alice()
+        .line("pods -n payments")
+        .run()
+        .exits(0)
+        .prints("multi")
+        .prints("postgres-0")
+        .prints("logger");
     let pods = world.alice().line("pods -n payments -o json").run().exits(0).json();
     assert!(pods.to_string().contains("postgres-0"), "{pods}");
 }
@@ -82,7 +92,9 @@ fn bad_command_lines_end_with_64_and_one_line(world: &World) {
 
 fn hostile_command_lines_are_harmless(world: &World) {
     let long = "x".repeat(200_000);
-    for line in ["exec\u{7f} \u{1b}[2J", "request $(reboot) `id` ${HOME} ~ *", "whoami \u{202e}gnp", long.as_str()] {
+    for line in
+        ["exec\u{7f} \u{1b}[2J", "request $(reboot) `id` ${HOME} ~ *", "whoami \u{202e}gnp", long.as_str()]
+    {
         let answer = world.alice().line(line).run();
         assert!(answer.code != 0, "{}", answer.show());
         assert!(!answer.err.contains('\u{1b}') && answer.err.len() < 4096, "{:?}", answer.err);

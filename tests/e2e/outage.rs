@@ -21,9 +21,16 @@ fn an_api_server_that_is_down_gives_69(world: &World) {
     place.grant("30m");
     let second = world.second(|config| config);
     let exec = format!("exec -n {} box -- true", place.name);
-    until("the second gateway works", seconds(15), || (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(()));
+    until("the second gateway works", seconds(15), || {
+        (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(())
+    });
     second.proxy.set(Mode::Down);
-    for line in [exec.clone(), format!("logs -n {} box", place.name), format!("pods -n {}", place.name), format!("request {0} -n {0} --for 5m --reason x", place.name)] {
+    for line in [
+        exec.clone(),
+        format!("logs -n {} box", place.name),
+        format!("pods -n {}", place.name),
+        format!("request {0} -n {0} --for 5m --reason x", place.name),
+    ] {
         let start = Instant::now();
         let answer = second.ssh("prod-gw").line(&line).run().exits(69);
         assert_eq!(answer.err.trim().lines().count(), 1, "`{line}`\n{}", answer.show());
@@ -32,7 +39,9 @@ fn an_api_server_that_is_down_gives_69(world: &World) {
     second.ssh("prod-gw").line("whoami").run().exits(0).prints("alice");
     second.ssh("prod-gw").line("help").run().exits(0);
     second.proxy.set(Mode::Open);
-    until("it works again", seconds(40), || (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(()));
+    until("it works again", seconds(40), || {
+        (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(())
+    });
 }
 
 fn an_api_server_that_hangs_gives_69(world: &World) {
@@ -40,13 +49,17 @@ fn an_api_server_that_hangs_gives_69(world: &World) {
     place.grant("30m");
     let second = world.second(|config| config);
     let exec = format!("exec -n {} box -- true", place.name);
-    until("the second gateway works", seconds(15), || (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(()));
+    until("the second gateway works", seconds(15), || {
+        (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(())
+    });
     second.proxy.set(Mode::Stalled);
     let waiting = second.ssh("prod-gw").line(&exec).limit(seconds(60)).start();
     second.ssh("prod-gw").line("whoami").run().exits(0);
     waiting.finish(seconds(60)).exits(69);
     second.proxy.set(Mode::Open);
-    until("it works again", seconds(60), || (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(()));
+    until("it works again", seconds(60), || {
+        (second.ssh("prod-gw").line(&exec).run().code == 0).then_some(())
+    });
 }
 
 fn a_session_ends_when_its_grant_cannot_be_read_any_more(world: &World) {
@@ -64,7 +77,10 @@ fn a_session_ends_when_its_grant_cannot_be_read_any_more(world: &World) {
 fn an_oidc_provider_that_is_down_costs_only_sign_ins(world: &World) {
     let second = world.second(|config| {
         let ours = |line: &str| line.trim_start().starts_with("issuer:");
-        config.lines().map(|l| if ours(l) { "  issuer: https://127.0.0.1:9" } else { l }).fold(String::new(), |all, l| all + l + "\n")
+        config
+            .lines()
+            .map(|l| if ours(l) { "  issuer: https://127.0.0.1:9" } else { l })
+            .fold(String::new(), |all, l| all + l + "\n")
     });
     second.ssh("prod-gw").line("whoami").run().exits(0);
     let answer = second.ssh("prod-gw-new").line("login").limit(seconds(60)).run();

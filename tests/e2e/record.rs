@@ -23,7 +23,11 @@ fn session(world: &World, grant: &str) -> String {
 
 fn file(world: &World, session: &str, extension: &str) -> std::path::PathBuf {
     let files = cast::files(&world.recordings(), session);
-    files.iter().find(|f| f.extension().is_some_and(|e| e == extension)).cloned().unwrap_or_else(|| panic!("no .{extension} among {files:?}"))
+    files
+        .iter()
+        .find(|f| f.extension().is_some_and(|e| e == extension))
+        .cloned()
+        .unwrap_or_else(|| panic!("no .{extension} among {files:?}"))
 }
 
 fn a_shell_is_recorded_as_it_happens(world: &World) {
@@ -33,7 +37,9 @@ fn a_shell_is_recorded_as_it_happens(world: &World) {
     shell.send("echo on''air; stty -echo\r");
     shell.expect("onair", seconds(20));
     let tape = file(world, &session(world, &grant), "cast");
-    until("it is written as it happens", seconds(5), || cast::read(&tape).output.contains("onair").then_some(()));
+    until("it is written as it happens", seconds(5), || {
+        cast::read(&tape).output.contains("onair").then_some(())
+    });
     // What is typed at a prompt without echo is nowhere.
     shell.send("read secret; echo got''it\r");
     std::thread::sleep(seconds(1));
@@ -49,16 +55,29 @@ fn a_shell_is_recorded_as_it_happens(world: &World) {
     assert!(whole.sizes.iter().any(|size| size == "100x30"), "{:?}", whole.sizes);
     let player = std::process::Command::new("asciinema").arg("cat").arg(&tape).output();
     if let Ok(played) = player {
-        assert!(String::from_utf8_lossy(&played.stdout).contains("onair"), "asciinema does not play it: {played:?}");
+        assert!(
+            String::from_utf8_lossy(&played.stdout).contains("onair"),
+            "asciinema does not play it: {played:?}"
+        );
     }
 }
 
 fn a_command_is_recorded_with_its_metadata(world: &World) {
     let place = world.place("meta");
     let grant = place.grant("30m");
-    world.alice().line(format!("exec -n {} box -c main -- sh -c 'echo out; echo err >&2; head -c 3; exit 4'", place.name)).input("abc").run().exits(4);
+    world
+        .alice()
+        .line(format!(
+            "exec -n {} box -c main -- sh -c 'echo out; echo err >&2; head -c 3; exit 4'",
+            place.name
+        ))
+        .input("abc")
+        .run()
+        .exits(4);
     let id = session(world, &grant);
-    let metadata: Value = serde_json::from_str(&std::fs::read_to_string(file(world, &id, "json")).expect("metadata")).expect("JSON");
+    let metadata: Value =
+        serde_json::from_str(&std::fs::read_to_string(file(world, &id, "json")).expect("metadata"))
+            .expect("JSON");
     let end = &metadata["end"];
     for (field, value) in [
         ("id", json!(id)),
@@ -82,7 +101,10 @@ fn a_command_is_recorded_with_its_metadata(world: &World) {
     assert!(!log.out.is_empty());
     until("logs have a metadata file too", seconds(5), || {
         let all = cast::files(&world.recordings(), "json");
-        all.iter().filter_map(|f| std::fs::read_to_string(f).ok()).any(|t| t.contains("\"logs\"") && t.contains(&grant)).then_some(())
+        all.iter()
+            .filter_map(|f| std::fs::read_to_string(f).ok())
+            .any(|t| t.contains("\"logs\"") && t.contains(&grant))
+            .then_some(())
     });
 }
 
@@ -97,14 +119,25 @@ fn every_step_is_an_event(world: &World) {
     let ours: Vec<_> = events::lines(&world.events()).into_iter().filter(|e| e["request"] == *name).collect();
     let kinds: Vec<_> = ours.iter().filter_map(|e| e["event"].as_str()).collect();
     let mut from = 0;
-    for step in ["request.created", "request.approved", "grant.started", "session.started", "session.ended", "grant.ended", "grant.cleaned"] {
+    for step in [
+        "request.created",
+        "request.approved",
+        "grant.started",
+        "session.started",
+        "session.ended",
+        "grant.ended",
+        "grant.cleaned",
+    ] {
         let at = kinds.iter().skip(from).position(|kind| *kind == step);
         from += at.unwrap_or_else(|| panic!("no {step} in its place among {kinds:?}"));
     }
     let session = ours.iter().find(|e| e["event"] == "session.started").expect("a session");
     let connection = &session["connection"];
     let all = events::lines(&world.events());
-    assert!(all.iter().any(|e| e["event"] == "connection.opened" && e["connection"] == *connection), "{session}");
+    assert!(
+        all.iter().any(|e| e["event"] == "connection.opened" && e["connection"] == *connection),
+        "{session}"
+    );
     assert!(session["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{session}");
 }
 
@@ -112,7 +145,8 @@ fn events_follow_the_published_schema(world: &World) {
     world.shared_grant();
     world.alice().line("exec -n payments deploy/api -- true").run().exits(0);
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/event.schema.json");
-    let schema: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("the published schema")).expect("JSON");
+    let schema: Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).expect("the published schema")).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a JSON schema");
     let all = events::lines(&world.events());
     assert!(all.len() > 5, "{all:?}");
@@ -130,11 +164,14 @@ fn the_audit_log_shows_person_grant_and_session(world: &World) {
     place.exec("true").exits(0);
     let id = session(world, &grant);
     let entry = until("the API server's audit log has the exec", seconds(10), || {
-        events::lines(log).into_iter().find(|e| e["objectRef"]["subresource"] == "exec" && e["objectRef"]["namespace"] == *place.name)
+        events::lines(log)
+            .into_iter()
+            .find(|e| e["objectRef"]["subresource"] == "exec" && e["objectRef"]["namespace"] == *place.name)
     });
     let person = &entry["impersonatedUser"];
     assert_eq!(person["username"], "alice", "{entry}");
-    let groups: Vec<_> = person["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let groups: Vec<_> =
+        person["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     assert!(groups.contains(&format!("sallyport:grant:{grant}").as_str()), "{entry}");
     // The API server itself adds the group of everybody who is known.
     assert!(!groups.iter().any(|g| g.starts_with("system:") && *g != "system:authenticated"), "{entry}");

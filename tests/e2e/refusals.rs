@@ -31,7 +31,9 @@ fn commands_are_refused_without_a_grant(world: &World) {
     ] {
         refused(&closed, &command);
     }
-    world.event("access.refused", |e| e["place"]["namespace"] == **ns && e["action"] == "exec" && e["person"]["username"] == "alice");
+    world.event("access.refused", |e| {
+        e["place"]["namespace"] == **ns && e["action"] == "exec" && e["person"]["username"] == "alice"
+    });
 }
 
 /// Exit status 77, and one line that names the policy and the line to type, which works as it stands.
@@ -65,7 +67,11 @@ fn targets_in_the_user_name_are_refused_without_a_grant(world: &World) {
 
 fn tunnels_are_refused_without_a_grant(world: &World) {
     let closed = world.place("closed-tunnel");
-    for to in [format!("box.{}.pod:8080", closed.name), format!("box.{}.svc:80", closed.name), format!("box.{}.svc.cluster.local:80", closed.name)] {
+    for to in [
+        format!("box.{}.pod:8080", closed.name),
+        format!("box.{}.svc:80", closed.name),
+        format!("box.{}.svc.cluster.local:80", closed.name),
+    ] {
         let answer = world.alice().option("-W").option(&to).run().exits(255);
         assert!(answer.err.contains("administratively prohibited"), "{to}\n{}", answer.show());
     }
@@ -75,11 +81,26 @@ fn tunnels_are_refused_without_a_grant(world: &World) {
 fn other_ssh_requests_are_refused(world: &World) {
     world.shared_grant();
     // Listening on the gateway, and sockets of the gateway itself.
-    let listen = world.alice().option("-N").option("-R").option("0:127.0.0.1:1").o("ExitOnForwardFailure=yes").run();
+    let listen =
+        world.alice().option("-N").option("-R").option("0:127.0.0.1:1").o("ExitOnForwardFailure=yes").run();
     assert_eq!(listen.code, 255, "{}", listen.show());
-    let socket = world.alice().option("-N").option("-R").option("/tmp/never:127.0.0.1:1").o("ExitOnForwardFailure=yes").run();
+    let socket = world
+        .alice()
+        .option("-N")
+        .option("-R")
+        .option("/tmp/never:127.0.0.1:1")
+        .o("ExitOnForwardFailure=yes")
+        .run();
     assert_eq!(socket.code, 255, "{}", socket.show());
-    for to in ["127.0.0.1:22", "localhost:6443", "10.97.0.1:443", "example.com:80", "169.254.169.254:80", "postgres:5432", "postgres.payments:5432"] {
+    for to in [
+        "127.0.0.1:22",
+        "localhost:6443",
+        "10.97.0.1:443",
+        "example.com:80",
+        "169.254.169.254:80",
+        "postgres:5432",
+        "postgres.payments:5432",
+    ] {
         let answer = world.alice().option("-W").option(to).run();
         assert!(answer.code == 255 && answer.err.contains("open failed"), "{to}\n{}", answer.show());
     }
@@ -89,7 +110,12 @@ fn other_ssh_requests_are_refused(world: &World) {
     let nonsense = world.alice().option("-s").line("no-such-subsystem").run();
     assert!(nonsense.code != 0, "{}", nonsense.show());
     // The environment of the client goes nowhere.
-    let env = world.alice().o("SetEnv=LD_PRELOAD=/tmp/x SALLYPORT_X=1").line("exec -n payments deploy/api -- env").run().exits(0);
+    let env = world
+        .alice()
+        .o("SetEnv=LD_PRELOAD=/tmp/x SALLYPORT_X=1")
+        .line("exec -n payments deploy/api -- env")
+        .run()
+        .exits(0);
     assert!(!env.out.contains("SALLYPORT_X") && !env.out.contains("LD_PRELOAD"), "{}", env.show());
 }
 
@@ -101,7 +127,12 @@ fn a_grant_opens_only_what_its_policy_allows(world: &World) {
     world.alice().line(format!("logs -n {ns} box --tail 1")).run().exits(0).prints("started");
     narrow.exec("true").exits(77);
     world.alice().line(format!("shell -n {ns} box")).run().exits(77);
-    for (port, rule) in [(7000, "administratively prohibited"), (8010, "administratively prohibited"), (8009, "connect failed"), (7001, "connect failed")] {
+    for (port, rule) in [
+        (7000, "administratively prohibited"),
+        (8010, "administratively prohibited"),
+        (8009, "connect failed"),
+        (7001, "connect failed"),
+    ] {
         let answer = world.alice().option("-W").option(format!("box.{ns}.pod:{port}")).run().exits(255);
         assert!(answer.err.contains(rule), "port {port}: {grant}\n{}", answer.show());
     }

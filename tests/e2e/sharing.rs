@@ -29,7 +29,8 @@ impl Shared {
         world.shared_grant();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // A socket's path is short: the world's directory may not be.
-        let socket = format!("/tmp/sallyport-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let socket =
+            format!("/tmp/sallyport-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let master = world.alice().option("-M").option("-N").option("-S").option(&socket).start();
         until("the shared connection", seconds(20), || std::path::Path::new(&socket).exists().then_some(()));
         Self { _master: master, socket }
@@ -43,7 +44,12 @@ impl Shared {
     fn works(&self, world: &World) {
         for n in 0..5 {
             let start = Instant::now();
-            let said = self.ssh(world).line(format!("exec -n payments deploy/api -- echo {n}")).limit(seconds(20)).run().exits(0);
+            let said = self
+                .ssh(world)
+                .line(format!("exec -n payments deploy/api -- echo {n}"))
+                .limit(seconds(20))
+                .run()
+                .exits(0);
             assert_eq!(said.out.trim(), n.to_string());
             assert!(start.elapsed() < seconds(8), "{:?}", start.elapsed());
         }
@@ -53,7 +59,14 @@ impl Shared {
 fn sessions_share_a_connection(world: &World) {
     let shared = Shared::open(world);
     shared.works(world);
-    let many: Vec<_> = (0..8).map(|n| shared.ssh(world).line(format!("exec -n payments deploy/api -- sh -c 'sleep 1; exit {n}'")).start()).collect();
+    let many: Vec<_> = (0..8)
+        .map(|n| {
+            shared
+                .ssh(world)
+                .line(format!("exec -n payments deploy/api -- sh -c 'sleep 1; exit {n}'"))
+                .start()
+        })
+        .collect();
     for (n, running) in (0..).zip(many) {
         running.finish(seconds(30)).exits(n);
     }
@@ -63,7 +76,11 @@ fn a_person_who_does_not_read_freezes_nobody(world: &World) {
     let shared = Shared::open(world);
     let mut frozen = Command::new("ssh");
     frozen.args(["-F", &world.dir.join("ssh_config").display().to_string(), "-S", &shared.socket, "prod-gw"]);
-    frozen.arg("exec -n payments deploy/api -- cat /dev/zero").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    frozen
+        .arg("exec -n payments deploy/api -- cat /dev/zero")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut frozen = frozen.spawn().expect("ssh");
     std::thread::sleep(seconds(3));
     shared.works(world);
@@ -76,7 +93,8 @@ fn a_person_who_does_not_read_freezes_nobody(world: &World) {
 
 fn a_pod_that_does_not_read_freezes_nobody(world: &World) {
     let shared = Shared::open(world);
-    let mut flood = shared.ssh(world).line("exec -n payments deploy/api -- sh -c 'echo begun; sleep 60'").start();
+    let mut flood =
+        shared.ssh(world).line("exec -n payments deploy/api -- sh -c 'echo begun; sleep 60'").start();
     flood.expect("begun", seconds(20));
     let mut input = flood.take_input().expect("its standard input");
     std::thread::spawn(move || {

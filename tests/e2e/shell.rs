@@ -86,6 +86,7 @@ fn a_full_screen_passes_through(world: &World) {
 
 fn a_shell_without_a_terminal_reads_commands(world: &World) {
     world.shared_grant();
-    let shell = world.alice().line("shell -n payments deploy/api").input("echo from a script\nexit 6\n").run();
+    let shell =
+        world.alice().line("shell -n payments deploy/api").input("echo from a script\nexit 6\n").run();
     shell.exits(6).prints("from a script");
 }

@@ -23,7 +23,8 @@ pub(crate) fn cases() -> Vec<Case> {
 fn newcomer(world: &World) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let key = dir.path().join("id_ed25519");
-    run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key), b"", seconds(20)).exits(0);
+    run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key), b"", seconds(20))
+        .exits(0);
     let text = std::fs::read_to_string(world.dir.join("ssh_config")).expect("the configuration");
     let old = world.dir.join("people/new/id_ed25519").display().to_string();
     assert!(text.contains(&old), "{text}");
@@ -37,11 +38,16 @@ fn signing_in_by_plain_ssh_prints_a_certificate(world: &World) {
     let new = || Ssh::new(config.clone(), "prod-gw-new");
     new().line("exec -n payments deploy/api -- true").run().exits(77);
     let signed = real::sign_in(new(), world.idp.as_ref(), "alice").exits(0);
-    assert!(signed.out.starts_with("ssh-ed25519-cert-v01@openssh.com ") && signed.out.lines().count() == 1, "{}", signed.show());
+    assert!(
+        signed.out.starts_with("ssh-ed25519-cert-v01@openssh.com ") && signed.out.lines().count() == 1,
+        "{}",
+        signed.show()
+    );
     let certificate = key.with_file_name("id_ed25519-cert.pub");
     std::fs::write(&certificate, &signed.out).expect("write");
     new().line("whoami").run().exits(0).prints("alice").prints("oncall");
-    let shown = run(Command::new("ssh-keygen").args(["-L", "-f"]).arg(&certificate), b"", seconds(10)).exits(0);
+    let shown =
+        run(Command::new("ssh-keygen").args(["-L", "-f"]).arg(&certificate), b"", seconds(10)).exits(0);
     for fact in ["user certificate", "Key ID: \"", "alice", "Principals:", "identity@sallyport.dev"] {
         assert!(shown.out.contains(fact), "no {fact}\n{}", shown.out);
     }
@@ -53,7 +59,12 @@ fn signing_in_by_plain_ssh_prints_a_certificate(world: &World) {
 fn signing_in_by_the_command_puts_the_certificate_beside_the_key(world: &World) {
     let (_dir, key, config) = newcomer(world);
     let mut login = Command::new(binary());
-    login.args(["login", "prod-gw-new", "--device", "-F"]).arg(&config).arg("-i").arg(&key).env_remove("SSH_AUTH_SOCK");
+    login
+        .args(["login", "prod-gw-new", "--device", "-F"])
+        .arg(&config)
+        .arg("-i")
+        .arg(&key)
+        .env_remove("SSH_AUTH_SOCK");
     let running = Running::start(&mut login);
     real::walk(&running, world.idp.as_ref(), "bob");
     running.finish(seconds(30)).exits(0);

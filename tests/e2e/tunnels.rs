@@ -73,7 +73,12 @@ fn a_tunnel_reaches_a_service(world: &World) {
     let place = server(world, "tunnel-svc");
     for service in ["named", "numbered"] {
         for tail in ["svc", "svc.cluster.local"] {
-            through(world, &format!("{service}.{}.{tail}:80", place.name), "echo\nhello service\n", "hello service\n");
+            through(
+                world,
+                &format!("{service}.{}.{tail}:80", place.name),
+                "echo\nhello service\n",
+                "hello service\n",
+            );
         }
     }
     world.shared_grant();
@@ -92,7 +97,12 @@ fn a_port_where_nobody_listens_is_told_apart(world: &World) {
 fn unknown_names_and_ports_are_refused(world: &World) {
     let place = server(world, "tunnel-unknown");
     let ns = &place.name;
-    for to in [format!("nothing.{ns}.svc:80"), format!("nothing.{ns}.pod:80"), format!("named.{ns}.svc:81"), format!("named.{ns}.svc.example.com:80")] {
+    for to in [
+        format!("nothing.{ns}.svc:80"),
+        format!("nothing.{ns}.pod:80"),
+        format!("named.{ns}.svc:81"),
+        format!("named.{ns}.svc.example.com:80"),
+    ] {
         let answer = world.alice().option("-W").option(&to).run().exits(255);
         assert!(answer.err.contains("open failed") && answer.out.is_empty(), "{to}\n{}", answer.show());
     }
@@ -100,7 +110,8 @@ fn unknown_names_and_ports_are_refused(world: &World) {
 
 /// `ssh -N -L`, and the local port.
 fn local(world: &World, to: &str) -> (Running, u16) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
     let spec = format!("127.0.0.1:{port}:{to}");
     let running = world.alice().option("-N").option("-L").option(spec).o("ExitOnForwardFailure=yes").start();
     until("ssh listens", seconds(20), || TcpStream::connect(("127.0.0.1", port)).ok());

@@ -30,21 +30,27 @@ impl ApiServer {
         let all: Value = serde_saphyr::from_str(kubeconfig).expect("the kubeconfig is YAML");
         let named = |list: &str, name: &Value| {
             let entries = all[list].as_array().expect("a kubeconfig's list");
-            entries.iter().find(|entry| entry["name"] == *name).unwrap_or_else(|| panic!("no {name} in {list}")).clone()
+            entries
+                .iter()
+                .find(|entry| entry["name"] == *name)
+                .unwrap_or_else(|| panic!("no {name} in {list}"))
+                .clone()
         };
         let context = named("contexts", &all["current-context"])["context"].clone();
         let cluster = named("clusters", &context["cluster"])["cluster"].clone();
         let user = named("users", &context["user"])["user"].clone();
-        let bytes = |from: &Value, field: &str| match (from[format!("{field}-data")].as_str(), from[field].as_str()) {
+        let bytes = |from: &Value, field: &str| match (
+            from[format!("{field}-data")].as_str(),
+            from[field].as_str(),
+        ) {
             (Some(data), _) => Some(base64::engine::general_purpose::STANDARD.decode(data).expect("base64")),
             (None, Some(path)) => Some(std::fs::read(path).expect("a file that the kubeconfig names")),
             (None, None) => None,
         };
         let certificate_authority = bytes(&cluster, "certificate-authority").expect("the cluster's CA");
-        let mut builder = Client::builder()
-            .timeout(Duration::from_secs(30))
-            .no_proxy()
-            .tls_certs_only([Certificate::from_pem(&certificate_authority).expect("the cluster's CA is PEM")]);
+        let mut builder = Client::builder().timeout(Duration::from_secs(30)).no_proxy().tls_certs_only([
+            Certificate::from_pem(&certificate_authority).expect("the cluster's CA is PEM"),
+        ]);
         if let (Some(mut pem), Some(key)) = (bytes(&user, "client-certificate"), bytes(&user, "client-key")) {
             pem.push(b'\n');
             pem.extend(key);
@@ -52,7 +58,11 @@ impl ApiServer {
         }
         Self {
             client: builder.build().expect("an HTTP client"),
-            server: cluster["server"].as_str().expect("the server's address").trim_end_matches('/').to_owned(),
+            server: cluster["server"]
+                .as_str()
+                .expect("the server's address")
+                .trim_end_matches('/')
+                .to_owned(),
             token: user["token"].as_str().map(str::to_owned),
             certificate_authority,
         }
@@ -124,7 +134,10 @@ impl ApiServer {
             }
             std::thread::sleep(Duration::from_millis(250));
         }
-        panic!("{one} could not be made: {:?}", self.call(Method::POST, &collection, Some(("application/json", object))));
+        panic!(
+            "{one} could not be made: {:?}",
+            self.call(Method::POST, &collection, Some(("application/json", object)))
+        );
     }
 
     /// Deletes what is at `path`, if it is there.

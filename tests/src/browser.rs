@@ -43,7 +43,8 @@ impl Browser {
     /// A browser that trusts this CA (PEM) and no other, or any where none is given.
     #[must_use]
     pub fn new(trust: Option<&[u8]>) -> Self {
-        let mut builder = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).no_proxy();
+        let mut builder =
+            Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).no_proxy();
         if let Some(pem) = trust {
             builder = builder.tls_certs_only([Certificate::from_pem(pem).expect("a CA in PEM")]);
         }
@@ -103,8 +104,10 @@ impl Browser {
 
     fn keep(&mut self, line: &str) {
         let mut parts = line.split(';').map(str::trim);
-        let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).expect("a cookie's name and value");
-        let path = parts.find_map(|p| p.strip_prefix("path=").or_else(|| p.strip_prefix("Path="))).unwrap_or("/");
+        let (name, value) =
+            parts.next().and_then(|pair| pair.split_once('=')).expect("a cookie's name and value");
+        let path =
+            parts.find_map(|p| p.strip_prefix("path=").or_else(|| p.strip_prefix("Path="))).unwrap_or("/");
         self.cookies.retain(|c| !(c.name == name && c.path == path));
         if !value.is_empty() {
             self.cookies.push(Cookie { name: name.into(), value: value.into(), path: path.into() });
@@ -120,10 +123,15 @@ impl Form {
         for input in &self.inputs {
             let value = match (input.kind.as_str(), input.name.as_str()) {
                 ("submit", name) => {
-                    let no = |text: &str| ["abort", "deny", "cancel", "refuse"].iter().any(|no| text.to_lowercase().contains(no));
+                    let no = |text: &str| {
+                        ["abort", "deny", "cancel", "refuse"]
+                            .iter()
+                            .any(|no| text.to_lowercase().contains(no))
+                    };
                     // Where each person has a button, theirs is pressed.
                     let theirs = input.value == person;
-                    let others = self.inputs.iter().any(|i| i.kind == "submit" && i.value == person) && !theirs;
+                    let others =
+                        self.inputs.iter().any(|i| i.kind == "submit" && i.value == person) && !theirs;
                     if pressed || no(name) || no(&input.value) || others {
                         continue;
                     }
@@ -199,7 +207,12 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&quot;", "\"").replace("&#39;", "'").replace("&#x2F;", "/").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text.replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&#x2F;", "/")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 #[cfg(test)]

@@ -25,12 +25,18 @@ pub fn read(path: &Path) -> Cast {
     let mut lines = whole.lines();
     let header: Value = serde_json::from_str(lines.next().expect("a header")).expect("the header is JSON");
     assert_eq!(header["version"], 2, "{}", path.display());
-    assert!(header["width"].as_u64().is_some_and(|w| w > 0) && header["height"].as_u64().is_some_and(|h| h > 0), "{header}");
+    assert!(
+        header["width"].as_u64().is_some_and(|w| w > 0) && header["height"].as_u64().is_some_and(|h| h > 0),
+        "{header}"
+    );
     let mut cast = Cast { header, output: String::new(), sizes: Vec::new() };
     let mut last = 0.0;
     for line in lines {
-        let event: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{}: {line}: {e}", path.display()));
-        let [time, kind, data] = event.as_array().expect("an array").as_slice() else { panic!("{line}: not three parts") };
+        let event: Value =
+            serde_json::from_str(line).unwrap_or_else(|e| panic!("{}: {line}: {e}", path.display()));
+        let [time, kind, data] = event.as_array().expect("an array").as_slice() else {
+            panic!("{line}: not three parts")
+        };
         let time = time.as_f64().expect("a time");
         assert!(time >= last, "{}: time goes back at {line}", path.display());
         last = time;

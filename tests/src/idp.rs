@@ -32,7 +32,8 @@ impl Idp {
         node.arg(program).arg("--cert").arg(&certificate).arg("--key").arg(&key);
         let process = Running::start(&mut node);
         process.expect("}\n", seconds(30));
-        let line: Value = serde_json::from_str(process.out.text().lines().next().expect("a line")).expect("JSON");
+        let line: Value =
+            serde_json::from_str(process.out.text().lines().next().expect("a line")).expect("JSON");
         let issuer = line["issuer"].as_str().expect("the issuer").to_owned();
         Self { process: process.into(), issuer, certificate }
     }

@@ -39,12 +39,18 @@ pub fn collection(object: &Value) -> String {
 #[must_use]
 pub fn read(path: &Path) -> Vec<Value> {
     if path.is_dir() {
-        let listing = std::fs::read_dir(path).unwrap_or_else(|e| panic!("cannot list {}: {e}", path.display()));
+        let listing =
+            std::fs::read_dir(path).unwrap_or_else(|e| panic!("cannot list {}: {e}", path.display()));
         let mut below: Vec<_> = listing.map(|entry| entry.expect("a directory entry").path()).collect();
         below.sort();
-        return below.iter().filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yaml")).flat_map(|p| read(p)).collect();
+        return below
+            .iter()
+            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yaml"))
+            .flat_map(|p| read(p))
+            .collect();
     }
-    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
     serde_saphyr::from_multiple::<Value>(&text)
         .unwrap_or_else(|e| panic!("{} is no YAML: {e}", path.display()))
         .into_iter()

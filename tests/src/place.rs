@@ -53,7 +53,9 @@ impl World {
     #[must_use]
     pub fn pod(&self, name: &str, image: &str, command: &[&str]) -> Value {
         let listen = match self.kind {
-            Kind::Embedded => json!({"name": "LISTEN", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}),
+            Kind::Embedded => {
+                json!({"name": "LISTEN", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
+            }
             Kind::Real => json!({"name": "LISTEN", "value": "0.0.0.0"}),
         };
         json!({
@@ -100,7 +102,9 @@ impl Plan {
     pub fn make(mut self, world: &World) -> Place<'_> {
         let labels = json!({"sallyport-test": world.tag()});
         let name = self.name;
-        world.api.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}));
+        world.api.apply(
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
+        );
         if self.policy {
             self.spec["approval"]["required"] = json!(self.approvals);
             world.api.apply(&json!({
@@ -113,7 +117,10 @@ impl Plan {
             world.api.apply(pod);
         }
         for pod in &self.pods {
-            let path = format!("/api/v1/namespaces/{name}/pods/{}", pod["metadata"]["name"].as_str().expect("a name"));
+            let path = format!(
+                "/api/v1/namespaces/{name}/pods/{}",
+                pod["metadata"]["name"].as_str().expect("a name")
+            );
             until(&format!("{path} ready"), seconds(60), || {
                 let pod = world.api.get(&path)?;
                 let conditions = pod["status"]["conditions"].as_array()?.clone();
@@ -141,7 +148,8 @@ impl<'w> Place<'w> {
     /// Alice asks for this long; the answer as it came.
     #[track_caller]
     pub fn ask(&self, duration: &str) -> Finished {
-        let words = ["request", &self.name, "-n", &self.name, "--for", duration, "--reason", "INC-1", "a", "test"];
+        let words =
+            ["request", &self.name, "-n", &self.name, "--for", duration, "--reason", "INC-1", "a", "test"];
         self.world.alice().words(words).run()
     }
 

@@ -21,7 +21,10 @@ pub struct Terminal {
 
 impl std::fmt::Debug for Terminal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Terminal").field("child", &self.child).field("read", &self.read).finish_non_exhaustive()
+        f.debug_struct("Terminal")
+            .field("child", &self.child)
+            .field("read", &self.read)
+            .finish_non_exhaustive()
     }
 }
 
@@ -31,7 +34,8 @@ impl Terminal {
     pub fn start(program: &str, arguments: &[&str], rows: u16, columns: u16) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("open a PTY");
         pty.resize(Size::new(rows, columns)).expect("size a PTY");
-        let command = Command::new(program).args(arguments).env("TERM", "xterm-256color").env_remove("SSH_AUTH_SOCK");
+        let command =
+            Command::new(program).args(arguments).env("TERM", "xterm-256color").env_remove("SSH_AUTH_SOCK");
         let child = command.spawn(pts).unwrap_or_else(|e| panic!("cannot start {program}: {e}"));
         let reader = pty.as_fd().try_clone_to_owned().expect("another handle of the PTY");
         Self { pty, child, screen: Collected::from(std::fs::File::from(reader)), read: 0 }
@@ -48,7 +52,11 @@ impl Terminal {
     pub fn expect(&mut self, words: &str, limit: Duration) {
         match self.screen.wait_for(words, self.read, limit) {
             Some(at) => self.read = at,
-            None => panic!("no `{words}` on the terminal within {} s; it shows\n{}", limit.as_secs(), self.screen.text()),
+            None => panic!(
+                "no `{words}` on the terminal within {} s; it shows\n{}",
+                limit.as_secs(),
+                self.screen.text()
+            ),
         }
     }
 
@@ -67,7 +75,12 @@ impl Terminal {
                 self.screen.wait_end(Duration::from_secs(2));
                 return exit_code(status);
             }
-            assert!(Instant::now() < end, "still runs after {} s; it shows\n{}", limit.as_secs(), self.screen.text());
+            assert!(
+                Instant::now() < end,
+                "still runs after {} s; it shows\n{}",
+                limit.as_secs(),
+                self.screen.text()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -23,7 +23,14 @@ impl Ssh {
     /// `ssh -F config host`.
     pub fn new(config: PathBuf, host: &str) -> Self {
         let host = host.to_owned();
-        Self { config, host, options: Vec::new(), words: Vec::new(), input: Vec::new(), limit: Duration::from_secs(40) }
+        Self {
+            config,
+            host,
+            options: Vec::new(),
+            words: Vec::new(),
+            input: Vec::new(),
+            limit: Duration::from_secs(40),
+        }
     }
 
     /// Adds one of `ssh`'s own options, before the host.
@@ -67,7 +74,8 @@ impl Ssh {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut all = vec!["-F".to_owned(), self.config.display().to_string(), "-o".into(), "ConnectTimeout=15".into()];
+        let mut all =
+            vec!["-F".to_owned(), self.config.display().to_string(), "-o".into(), "ConnectTimeout=15".into()];
         all.extend(self.options.iter().cloned());
         all.push(self.host.clone());
         all.extend(self.words.iter().cloned());

@@ -32,7 +32,8 @@ pub(super) fn start() -> World {
 
 /// Starts the demo and waits until it is ready. Ports stay the same from one start to the next.
 pub(super) fn gateway(dir: &Path) -> Running {
-    let addresses = std::fs::read_to_string(dir.join("test.addresses")).expect("the ports of the first start");
+    let addresses =
+        std::fs::read_to_string(dir.join("test.addresses")).expect("the ports of the first start");
     let (ssh, console) = addresses.split_once(' ').expect("two addresses");
     let mut demo = Command::new(binary());
     demo.arg("demo").arg("--dir").arg(dir).args(["--ssh", ssh, "--console", console]);

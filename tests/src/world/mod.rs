@@ -125,7 +125,9 @@ impl World {
         if let Some(name) = &*shared {
             return name.clone();
         }
-        let asked = self.alice().words("request oncall-debug -n payments --for 2h --reason shared by all cases".split(' '));
+        let asked = self
+            .alice()
+            .words("request oncall-debug -n payments --for 2h --reason shared by all cases".split(' '));
         let name = first_word(&asked.run().exits(0).out);
         self.bob().words(["approve", &name]).run().exits(0);
         *shared = Some(name.clone());
@@ -149,7 +151,8 @@ impl World {
     /// Stops the gateway as a service manager does, and waits for it; returns how it ended.
     #[track_caller]
     pub fn stop_gateway(&self) -> crate::Finished {
-        let running = self.gateway.lock().unwrap_or_else(PoisonError::into_inner).take().expect("a running gateway");
+        let running =
+            self.gateway.lock().unwrap_or_else(PoisonError::into_inner).take().expect("a running gateway");
         running.signal("TERM");
         running.finish(Duration::from_secs(20))
     }
@@ -174,10 +177,13 @@ impl World {
     pub fn finish(&self) {
         if self.kind == Kind::Real {
             let ours = format!("labelSelector=sallyport-test%3D{}", self.tag);
-            for (path, named) in [("/apis/sallyport.dev/v1alpha1/accesspolicies", "spec"), ("/api/v1/namespaces", "spec")] {
+            for (path, named) in
+                [("/apis/sallyport.dev/v1alpha1/accesspolicies", "spec"), ("/api/v1/namespaces", "spec")]
+            {
                 for item in self.api.list(&format!("{path}?{ours}")) {
                     debug_assert!(item[named].is_object());
-                    self.api.delete(&format!("{path}/{}", item["metadata"]["name"].as_str().unwrap_or_default()));
+                    self.api
+                        .delete(&format!("{path}/{}", item["metadata"]["name"].as_str().unwrap_or_default()));
                 }
             }
         }
@@ -206,7 +212,10 @@ pub fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("the path of this test");
     let built = own.parent().and_then(Path::parent).map(|profile| profile.join("sallyport"));
     built.filter(|path| path.is_file()).unwrap_or_else(|| {
-        panic!("no `sallyport` beside {}; build it first (`cargo build --workspace`), as tests/run does", own.display())
+        panic!(
+            "no `sallyport` beside {}; build it first (`cargo build --workspace`), as tests/run does",
+            own.display()
+        )
     })
 }
 
@@ -231,5 +240,6 @@ fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
 }

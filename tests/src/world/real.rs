@@ -22,7 +22,8 @@ const HOSTS: [(&str, &str); 4] =
 
 pub(super) fn start() -> World {
     let kubeconfig = PathBuf::from(std::env::var_os("KUBECONFIG").expect("KUBECONFIG names a cluster"));
-    let text = std::fs::read_to_string(&kubeconfig).unwrap_or_else(|e| panic!("{}: {e}", kubeconfig.display()));
+    let text =
+        std::fs::read_to_string(&kubeconfig).unwrap_or_else(|e| panic!("{}: {e}", kubeconfig.display()));
     let api = ApiServer::new(&text);
     let (temporary, dir, tag) = directory();
     install(&api, &tag);
@@ -87,7 +88,13 @@ pub(super) fn gateway_kubeconfig(api: &ApiServer, server: &str) -> String {
 }
 
 /// The configuration file, as an administrator would write it.
-pub(super) fn config(dir: &Path, ssh: SocketAddr, console: SocketAddr, idp: &Idp, kubeconfig: &str) -> String {
+pub(super) fn config(
+    dir: &Path,
+    ssh: SocketAddr,
+    console: SocketAddr,
+    idp: &Idp,
+    kubeconfig: &str,
+) -> String {
     let dir = dir.display();
     let (issuer, ca) = (idp.issuer(), idp.certificate().display());
     format!(
@@ -116,15 +123,26 @@ pub(super) fn gateway(dir: &Path) -> Running {
 
 /// Keys for everybody, `ssh_config` and `known_hosts`; certificates by signing in.
 fn people(dir: &Path, ssh: SocketAddr, idp: &Idp) {
-    let shown = run(Command::new(binary()).args(["ca", "show"]).arg(dir.join("ca")), b"", seconds(20)).exits(0);
-    let host_ca = shown.out.lines().find(|line| line.starts_with("@cert-authority")).expect("the host CA").to_owned();
-    std::fs::write(dir.join("known_hosts"), host_ca.replace("@cert-authority *", "@cert-authority prod-gw") + "\n").expect("write");
+    let shown =
+        run(Command::new(binary()).args(["ca", "show"]).arg(dir.join("ca")), b"", seconds(20)).exits(0);
+    let host_ca =
+        shown.out.lines().find(|line| line.starts_with("@cert-authority")).expect("the host CA").to_owned();
+    std::fs::write(
+        dir.join("known_hosts"),
+        host_ca.replace("@cert-authority *", "@cert-authority prod-gw") + "\n",
+    )
+    .expect("write");
     let mut config = String::new();
     for (host, person) in HOSTS {
         let home = dir.join("people").join(person);
         std::fs::create_dir_all(&home).expect("a directory");
         let key = home.join("id_ed25519");
-        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key), b"", seconds(20)).exits(0);
+        run(
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key),
+            b"",
+            seconds(20),
+        )
+        .exits(0);
         let (dir, key, port) = (dir.display(), key.display(), ssh.port());
         config += &format!(
             "Host {host}\n    HostName 127.0.0.1\n    Port {port}\n    User {person}\n    HostKeyAlias prod-gw\n    \
@@ -162,7 +180,11 @@ pub fn walk(running: &Running, idp: Option<&Idp>, person: &str) {
     let address = complete.unwrap_or_else(|| panic!("no address in\n{said}"));
     let code = said
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-        .find(|word| word.len() == 9 && word.as_bytes()[4] == b'-' && word.chars().all(|c| c.is_ascii_uppercase() || c == '-' || c.is_ascii_digit()))
+        .find(|word| {
+            word.len() == 9
+                && word.as_bytes()[4] == b'-'
+                && word.chars().all(|c| c.is_ascii_uppercase() || c == '-' || c.is_ascii_digit())
+        })
         .unwrap_or_default();
     let trust = idp.map(|idp| std::fs::read(idp.certificate()).expect("the provider's certificate"));
     Browser::new(trust.as_deref()).sign_in(address, code, person);

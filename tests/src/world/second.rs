@@ -32,12 +32,17 @@ impl World {
         let temporary = tempfile::tempdir().expect("a directory");
         let dir = temporary.path().canonicalize().expect("its path");
         let server = self.api.server().trim_start_matches("https://");
-        let proxy = Proxy::start(server.replace("localhost", "127.0.0.1").parse().expect("an address and a port"));
+        let proxy =
+            Proxy::start(server.replace("localhost", "127.0.0.1").parse().expect("an address and a port"));
         let through = format!("https://{}", proxy.address());
         write_private(&dir.join("kubeconfig"), &gateway_kubeconfig(&self.api, &through));
         let (ssh, console) = (free_port(), free_port());
         let oidc = match &self.idp {
-            Some(idp) => format!("  issuer: {}\n  clientId: sallyport\n  caFile: {}\n", idp.issuer(), idp.certificate().display()),
+            Some(idp) => format!(
+                "  issuer: {}\n  clientId: sallyport\n  caFile: {}\n",
+                idp.issuer(),
+                idp.certificate().display()
+            ),
             None => "  issuer: http://127.0.0.1:9\n  clientId: sallyport\n".to_owned(),
         };
         let (own, house) = (dir.display(), self.dir.display());
