@@ -99,7 +99,7 @@ pub enum Output {
     /// For people.
     #[default]
     Table,
-    /// For programs: the shapes of `docs/schemas/lobby.schema.json`.
+    /// For programs: the shapes that `docs/use.md` lists.
     Json,
 }
 
