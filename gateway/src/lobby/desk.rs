@@ -7,8 +7,8 @@ use sallyport_policy::{Action, Namespace, RequestName};
 
 use super::reply::Failure;
 use crate::access::{Access, Ask, PolicyView, RequestView};
+use crate::bridge::{Bridge, PodRow};
 use crate::identity::Identity;
-use crate::lobby::standin::{Bridge, PodRow};
 use crate::record::SessionId;
 
 /// One person at the desk.

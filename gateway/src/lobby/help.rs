@@ -132,8 +132,8 @@ static LOGS: Page = new(
 const TARGETS: &str = "\
 A target is a pod, or something that has pods, as kubectl writes it:
   api-0               the pod
-  deploy/api          a ready pod of the Deployment; also sts/NAME and job/NAME
-                      (deployment/, deployments.apps/, statefulset/, pod/ are understood)
+  deploy/api          a pod of the Deployment; also sts/NAME, job/NAME, svc/NAME
+                      (deployment/, deployments.apps/, statefulset/, pod/ mean the same)
   -n payments         the namespace; may be left out when your grants cover only one
   -c app              the container; left out: the one its annotation names, or the first
 

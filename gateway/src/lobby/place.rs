@@ -7,7 +7,7 @@ use sallyport_policy::Namespace;
 use super::target::TargetArg;
 use super::usage::UsageError;
 use crate::access::RequestView;
-use crate::lobby::standin::Target;
+use crate::bridge::Target;
 
 /// The namespace that was said, or else the only one that the open grants cover together. More than one is never
 /// guessed at: what runs in the wrong place may not be undone.

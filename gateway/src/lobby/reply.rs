@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::usage::UsageError;
 use crate::access::AccessError;
-use crate::lobby::standin::BridgeError;
+use crate::bridge::BridgeError;
 
 /// An answer. Lines end with `\n`; the SSH side makes `\r\n` of them where there is a terminal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use super::phrase::{self, list};
 use super::reply::Reply;
 use super::run::Context;
 use crate::access::{PolicyView, RequestView};
+use crate::bridge::PodRow;
 use crate::crd::Phase;
-use crate::lobby::standin::PodRow;
 use crate::terminal::{span, table};
 
 fn rows(context: &Context, headings: &[&str], rows: &[Vec<String>]) -> Reply {

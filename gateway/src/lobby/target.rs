@@ -3,7 +3,7 @@
 use sallyport_policy::names::{ContainerName, Namespace, PodName};
 
 use super::usage::UsageError;
-use crate::lobby::standin::{Target, TargetKind};
+use crate::bridge::{Target, TargetKind};
 
 /// A target as typed; its namespace may still have to be found ([`super::place`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,43 +31,15 @@ impl TargetArg {
     }
 }
 
-/// The kinds, and what people call them; `.apps`, `.v1.apps` and the like may follow.
-const KINDS: &[(TargetKind, &[&str])] = &[
-    (TargetKind::Pod, &["pod", "pods", "po"]),
-    (TargetKind::Deployment, &["deploy", "deployment", "deployments"]),
-    (TargetKind::StatefulSet, &["sts", "statefulset", "statefulsets"]),
-    (TargetKind::Job, &["job", "jobs"]),
-];
-const GROUPS: &[(&str, TargetKind)] = &[
-    ("v1", TargetKind::Pod),
-    ("apps", TargetKind::Deployment),
-    ("v1.apps", TargetKind::Deployment),
-    ("apps", TargetKind::StatefulSet),
-    ("v1.apps", TargetKind::StatefulSet),
-    ("batch", TargetKind::Job),
-    ("v1.batch", TargetKind::Job),
-];
-
 /// What the kinds are called in messages and help.
 pub(super) const FORMS: &str = "POD, deploy/NAME, sts/NAME or job/NAME";
-
-fn kind(typed: &str) -> Option<TargetKind> {
-    let typed = typed.to_ascii_lowercase();
-    let (name, group) = match typed.split_once('.') {
-        Some((name, group)) => (name, Some(group)),
-        None => (typed.as_str(), None),
-    };
-    let (kind, _) = KINDS.iter().find(|(_, names)| names.contains(&name))?;
-    let fits = group.is_none_or(|group| GROUPS.contains(&(group, *kind)));
-    fits.then_some(*kind)
-}
 
 /// `POD` or `KIND/NAME`.
 pub(super) fn parse(typed: &str) -> Result<(TargetKind, PodName), UsageError> {
     let invalid = |why: String| UsageError::Invalid { what: "the target", value: typed.to_owned(), why };
     let (kind, name) = match typed.split_once('/') {
         None => (TargetKind::Pod, typed),
-        Some((before, name)) => match kind(before) {
+        Some((before, name)) => match TargetKind::parse(&before.to_ascii_lowercase()) {
             Some(kind) => (kind, name),
             None => return Err(invalid(format!("a target is {FORMS}"))),
         },
@@ -120,10 +92,10 @@ mod tests {
             ("deploy/api-0", TargetKind::Deployment),
             ("Deployment/api-0", TargetKind::Deployment),
             ("deployments.apps/api-0", TargetKind::Deployment),
-            ("deployment.v1.apps/api-0", TargetKind::Deployment),
             ("sts/api-0", TargetKind::StatefulSet),
             ("statefulsets.apps/api-0", TargetKind::StatefulSet),
             ("job/api-0", TargetKind::Job),
+            ("svc/api-0", TargetKind::Service),
             ("jobs.batch/api-0", TargetKind::Job),
         ] {
             assert_eq!(parse(typed).unwrap(), (kind, PodName::parse("api-0").unwrap()), "{typed}");

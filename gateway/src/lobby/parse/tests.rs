@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::lobby::standin::TargetKind;
+use crate::bridge::TargetKind;
 use crate::lobby::words::MAX_LINE;
 
 fn error(line: &str) -> String {

@@ -3,8 +3,8 @@ use sallyport_policy::{Namespace, RequestName};
 
 use super::*;
 use crate::access::{AccessError, ApprovalView, PolicyView, Refusal, VerdictView};
+use crate::bridge::PodRow;
 use crate::lobby::parse;
-use crate::lobby::standin::PodRow;
 
 fn at(time: &str) -> Timestamp {
     format!("2026-11-21T{time}Z").parse().unwrap()
@@ -97,6 +97,7 @@ fn verdict(reason: &str) -> Option<VerdictView> {
 fn pod() -> PodRow {
     PodRow {
         name: "api-0".to_owned(),
+        namespace: "payments".to_owned(),
         ready: 1,
         containers: strings(&["app", "sidecar"]),
         status: "Running".to_owned(),
@@ -458,4 +459,27 @@ fn somebody_with_only_a_key_is_told_how_to_sign_in_and_gets_nothing_else() {
         assert_eq!((reply.exit, reply.stdout.as_str()), (77, ""), "{line}");
         assert!(reply.stderr.contains("type `ssh prod-gw login > "), "{line}: {}", reply.stderr);
     }
+}
+
+#[test]
+fn every_field_of_the_json_is_in_the_documentation() {
+    let all = RequestView {
+        starts: Some(at("02:00:00")),
+        denial: verdict("no"),
+        revocation: verdict("over"),
+        message: Some("text".to_owned()),
+        ..active()
+    };
+    let desk = Fixed { policies: vec![policy()], grants: vec![all], pods: vec![pod()], ..Fixed::default() };
+    let documentation = include_str!("../../../../docs/use.md");
+    let mut fields = 0;
+    for line in ["whoami -o json", "grants -o json", "policies -o json", "pods -o json"] {
+        let json: serde_json::Value = serde_json::from_str(&run_line(&desk, line).stdout).unwrap();
+        let object = json.get(0).unwrap_or(&json).as_object().unwrap();
+        for field in object.keys() {
+            assert!(documentation.contains(&format!("`{field}`")), "{field} of {line}");
+            fields += 1;
+        }
+    }
+    assert!(fields > 40, "{fields}");
 }
