@@ -54,7 +54,7 @@ pub fn read(path: &Path) -> Vec<Value> {
     serde_saphyr::from_multiple::<Value>(&text)
         .unwrap_or_else(|e| panic!("{} is no YAML: {e}", path.display()))
         .into_iter()
-        .filter(|document| !document.is_null())
+        .filter(|document| !document.is_null() && document["kind"] != "Kustomization")
         .collect()
 }
 
