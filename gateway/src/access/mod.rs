@@ -42,9 +42,9 @@ pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
 pub use view::{ApprovalView, PolicyView, RequestView, VerdictView};
 
 /// How long the first lists may take.
-const FIRST_LISTS: Duration = Duration::from_secs(30);
+const FIRST_LISTS: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 /// How long one call to the API server may take.
-const CALL: Duration = Duration::from_secs(10);
+const CALL: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// What somebody asks for.
 #[derive(Debug, Clone)]

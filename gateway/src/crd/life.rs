@@ -25,6 +25,9 @@ pub enum StateError {
     /// The copy of the policy is not valid.
     #[error("the policy as it was approved cannot be read")]
     Policy(#[from] PolicyError),
+    /// Somebody has changed what was asked. New API servers do not allow that; old ones count it.
+    #[error("what the request asks for was changed after it was made")]
+    Changed,
     /// Something that its phase needs is not there.
     #[error("the request is {phase} but its status has no `{field}`")]
     Missing {
@@ -87,6 +90,10 @@ impl AccessRequest {
     /// When what is stored does not hold together.
     pub fn life(&self) -> Result<Life, StateError> {
         self.request_name()?;
+        // The server counts changes of the spec, and nobody else can write that count.
+        if self.metadata.generation.is_some_and(|generation| generation > 1) {
+            return Err(StateError::Changed);
+        }
         let namespaces = self
             .spec
             .namespaces

@@ -5,6 +5,13 @@ use kube::CustomResourceExt;
 
 use super::{AccessPolicy, AccessRequest};
 
+/// What stands above each file.
+const HEAD: &str = "\
+# Generated from gateway/src/crd; `UPDATE=1 cargo test crd::` writes it anew.
+# A server before Kubernetes 1.25 does not know `x-kubernetes-validations` and drops it; apply with
+# `kubectl apply --validate=false` there. The gateway holds to it in any case.
+";
+
 /// The custom resources, in the order in which to create them.
 #[must_use]
 pub fn manifests() -> Vec<CustomResourceDefinition> {
@@ -17,7 +24,7 @@ pub fn manifests() -> Vec<CustomResourceDefinition> {
 /// When it cannot be written as YAML.
 pub fn to_yaml(manifest: &CustomResourceDefinition) -> Result<String, serde_saphyr::ser::Error> {
     let body = serde_saphyr::to_string(manifest)?;
-    Ok(format!("# Generated from gateway/src/crd; `UPDATE=1 cargo test crd::` writes it anew.\n{body}"))
+    Ok(format!("{HEAD}{body}"))
 }
 
 /// All of them as one stream of YAML documents.

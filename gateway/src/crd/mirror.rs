@@ -22,14 +22,14 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long the server is asked to keep one watch open, in seconds.
-const WATCH_FOR: u32 = 10;
+const WATCH_FOR: u32 = if cfg!(test) { 1 } else { 10 };
 /// How long opening a watch, listing a page, or the silence after a watch should have ended may last.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 15 });
 /// The pauses between attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Without news for this long, a copy is not to be trusted.
-pub const STALE_AFTER: Duration = Duration::from_secs(30);
+pub const STALE_AFTER: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 30 });
 
 /// Why the copy could not be renewed.
 #[derive(Debug, thiserror::Error)]

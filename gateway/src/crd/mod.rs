@@ -3,6 +3,8 @@
 //! test holds them equal. What the schema cannot say is checked by parsing into the types of `sallyport-policy`
 //! ([`AccessPolicy::parse`], [`AccessRequest::life`]): the schema is a help to people, not a boundary.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod life;
 mod manifests;
 mod mirror;

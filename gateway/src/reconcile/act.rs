@@ -73,6 +73,21 @@ impl Hands {
             Task::Create(binding) => self.create(&binding).await,
             Task::Delete { namespace, name, uid } => self.delete(&namespace, &name, uid).await,
             Task::Note(bindings) => self.note(request, bindings).await,
+            Task::Spoil(why) => {
+                let mut status = request.status.clone().unwrap_or_default();
+                (status.phase, status.ended_at) = (Phase::Failed, Some(self.clock.now()));
+                status.message = Some(why.clone());
+                self.condition(&mut status, false, "Changed", &why);
+                self.write(request, status).await?;
+                tracing::error!(request = request.name_any(), why, "a request is void");
+                self.audit.record(Event {
+                    request: Some(request.name_any()),
+                    policy: Some(request.spec.policy.clone()),
+                    why: Some(why),
+                    ..Event::new(self.clock.now(), Kind::GrantEnded, Outcome::Failed)
+                });
+                Ok(())
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use sallyport_policy::lifecycle::{Command, Life, Stage, step};
 use sallyport_policy::{Namespace, Policy, Window};
 
 use super::binding;
-use crate::crd::{AccessRequest, Binding};
+use crate::crd::{AccessRequest, Binding, StateError};
 
 /// How long a grant that cannot be opened is tried, from its approval on.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(60);
@@ -26,13 +26,25 @@ pub(super) enum Task {
     Delete { namespace: String, name: String, uid: Option<String> },
     /// Write down that these bindings exist; none left means that all is cleaned up.
     Note(Vec<Binding>),
+    /// Mark it as failed, although its state cannot be read as one.
+    Spoil(String),
 }
 
 /// The next things to do, in order. Empty: the cluster is as the request says.
 pub(super) fn plan(request: &AccessRequest, bindings: &[Arc<RoleBinding>], now: Timestamp) -> Vec<Task> {
     let Ok(name) = request.request_name() else { return delete(bindings) };
-    // What cannot be understood opens nothing.
-    let Ok(life) = request.life() else { return delete(bindings) };
+    let life = match request.life() {
+        Ok(life) => life,
+        Err(error) => {
+            // What cannot be understood opens nothing.
+            let mut tasks = delete(bindings);
+            let phase = request.status.as_ref().map(|status| status.phase).unwrap_or_default();
+            if matches!(error, StateError::Changed) && !phase.is_final() {
+                tasks.insert(0, Task::Spoil(error.to_string()));
+            }
+            return tasks;
+        }
+    };
     if request.metadata.deletion_timestamp.is_some() {
         return delete(bindings);
     }
