@@ -36,6 +36,15 @@ impl Status {
         Status::new(StatusCode::NOT_FOUND, "NotFound", format!("{id} \"{name}\" not found")).about(id, name)
     }
 
+    /// 403 about one object or, with an empty name, a collection.
+    pub fn forbidden(id: &ResourceId, name: &str, why: &str) -> Status {
+        let message = match name {
+            "" => format!("{id} is forbidden: {why}"),
+            name => format!("{id} \"{name}\" is forbidden: {why}"),
+        };
+        Status::new(StatusCode::FORBIDDEN, "Forbidden", message).about(id, name)
+    }
+
     /// 404 for a path that nothing serves.
     pub fn no_such_path() -> Status {
         Status::new(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource")

@@ -28,6 +28,7 @@ pub use self::delete::{Delete, Deleted, Propagation};
 pub use self::error::StoreError;
 pub use self::id::*;
 pub use self::watch::{Change, ChangeKind, Watch};
+pub use self::write::new_uid;
 
 /// Changes remembered per collection unless told otherwise; a watcher further behind is told 410 `Expired`.
 pub const HISTORY: usize = 1_024;
@@ -131,6 +132,12 @@ impl Store {
     pub fn collections(&self) -> Vec<ResourceId> {
         let inner = self.lock();
         inner.tables.iter().filter(|(_, t)| !t.objects.is_empty()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Every object, as they were at one moment.
+    pub fn everything(&self) -> Vec<(ResourceId, Arc<Value>)> {
+        let inner = self.lock();
+        inner.tables.iter().flat_map(|(id, t)| t.objects.values().map(|o| (id.clone(), o.clone()))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

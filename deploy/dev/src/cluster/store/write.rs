@@ -253,7 +253,7 @@ fn content(object: &Value) -> Vec<(&String, &Value)> {
 }
 
 /// A random version 4 UUID (RFC 9562).
-pub(super) fn new_uid() -> String {
+pub fn new_uid() -> String {
     let mut bits: u128 = rand::rng().random();
     bits = (bits & !(0xf << 76)) | (0x4 << 76);
     bits = (bits & !(0x3 << 62)) | (0x2 << 62);
