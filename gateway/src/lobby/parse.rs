@@ -102,7 +102,10 @@ impl<'a> Arguments<'a> {
             return Err(UsageError::Surplus { command, word: word.clone(), usage });
         }
         let given: Vec<&str> = self.parsed.arguments.iter().map(String::as_str).collect();
-        given.try_into().map_err(|_| UsageError::Missing { command, what, usage })
+        given.try_into().map_err(|_| match self.parsed.value("reason") {
+            Some(_) => UsageError::Swallowed { command, what },
+            None => UsageError::Missing { command, what, usage },
+        })
     }
 
     fn output_only(&self) -> Result<Output, UsageError> {

@@ -99,6 +99,14 @@ pub enum UsageError {
         /// The command's usage line.
         usage: &'static str,
     },
+    /// `request --reason INC-1 oncall-debug`: the free text took what was meant to follow it.
+    #[error("`{command}` needs {what}, and `--reason` takes every word up to the next flag: put it last")]
+    Swallowed {
+        /// The command.
+        command: &'static str,
+        /// What is missing.
+        what: &'static str,
+    },
     /// No namespace, and no grant to take it from.
     #[error("which namespace? add `-n NS`; you have no open grant, `policies` shows what you can ask for")]
     NoNamespace,

@@ -223,6 +223,15 @@ fn words_too_many_and_too_few_are_told() {
 }
 
 #[test]
+fn a_reason_that_took_too_much_is_told_apart() {
+    assert_eq!(
+        error("request --reason INC-1 oncall-debug -n payments"),
+        "`request` needs the name of a policy (`policies` lists them), \
+         and `--reason` takes every word up to the next flag: put it last"
+    );
+}
+
+#[test]
 fn a_whole_line_is_bounded() {
     assert!(matches!(parse(&"x".repeat(MAX_LINE + 1), ""), Err(UsageError::LineTooLong)));
     let text = error(&"x".repeat(MAX_LINE));
