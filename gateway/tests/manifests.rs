@@ -8,8 +8,13 @@ mod tests {
 
     use serde_json::Value;
 
+    /// A path under `deploy/`; one that is absolute already stays as it is.
+    fn deploy(file: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file)
+    }
+
     fn documents(file: &str) -> Vec<Value> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file);
+        let path = deploy(file);
         let text =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_saphyr::from_multiple(&text).unwrap()
@@ -178,5 +183,22 @@ mod tests {
             .map(|port| port["containerPort"].as_u64().unwrap())
             .collect();
         assert_eq!(ports, [u64::from(config.ssh.listen.port()), u64::from(config.console.listen.port())]);
+    }
+
+    #[test]
+    fn every_sample_policy_binds_a_role_that_is_there() {
+        let shipped: BTreeSet<String> =
+            of_kind("rbac/roles.yaml", "ClusterRole").iter().map(|role| name(role).to_owned()).collect();
+        let mut policies = 0;
+        for file in std::fs::read_dir(deploy("policies")).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                for policy in documents(path.to_str().unwrap()) {
+                    assert!(shipped.contains(policy["spec"]["clusterRole"].as_str().unwrap()), "{policy}");
+                    policies += 1;
+                }
+            }
+        }
+        assert!(policies > 0);
     }
 }
