@@ -3,6 +3,7 @@
 
 mod access;
 mod certificates;
+mod cli;
 mod endings;
 mod exec;
 mod kubectl;
@@ -54,6 +55,7 @@ fn all() -> Vec<Case> {
         certificates::cases(),
         signin::cases(),
         kubectl::cases(),
+        cli::cases(),
         outage::cases(),
         endings::cases(),
     ]

@@ -17,7 +17,7 @@ pub(crate) fn code(text: &str) -> String {
 fn comment(line: &str) -> Option<usize> {
     line.match_indices("//").map(|(at, _)| at).find(|at| {
         let before = &line[..*at];
-        !before.ends_with(':') && before.matches('"').count() % 2 == 0
+        !before.ends_with(':') && before.matches('"').count().is_multiple_of(2)
     })
 }
 
