@@ -20,7 +20,9 @@ pub(crate) fn cases() -> Vec<Case> {
     ];
     all.iter_mut().for_each(|case| case.only = Some(Kind::Embedded));
     let mut real = cases![the_demo_uses_a_real_cluster];
-    real.iter_mut().for_each(|case| case.only = Some(Kind::Real));
+    for case in &mut real {
+        (case.only, case.alone) = (Some(Kind::Real), true);
+    }
     all.extend(real);
     all
 }
