@@ -127,7 +127,8 @@ impl Cluster {
         let api = Arc::new(api);
         let tasks = vec![
             tokio::spawn(server::serve(listener, pki.tls(), api.clone(), shutdown.clone())),
-            tokio::spawn(housekeeping::run(store, shutdown.clone())),
+            tokio::spawn(housekeeping::run(store.clone(), shutdown.clone())),
+            controllers::start(store, shutdown.clone()),
         ];
         let cluster = Cluster { api, kubelet, pki, address, audit: path, shutdown, tasks };
         if config.samples {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use serde_json::{Map, Value, json};
 
+use crate::cluster::defaults;
 use crate::cluster::store::{Delete, PODS, ResourceId, Store, StoreError, object};
 
 /// Pods that one controller makes in one pass.
@@ -82,6 +83,11 @@ pub(super) fn pod(
     for (key, value) in labels {
         annotate(&mut pod, "labels", &key, value);
     }
+    // What the API fills in for pods that come through it.
+    defaults::apply(&PODS, &mut pod);
+    let spec = object::child_mut(&mut pod, "spec");
+    let account = spec.entry("serviceAccountName").or_insert_with(|| "default".into()).clone();
+    spec.insert("serviceAccount".into(), account);
     pod
 }
 
