@@ -428,7 +428,7 @@ fn an_identity_too_long_for_a_certificate_is_not_signed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn verify_undoes_issue(
@@ -455,5 +455,21 @@ proptest! {
         prop_assert_eq!(verified.identity, identity);
         prop_assert_eq!(verified.until, issued.until);
         prop_assert_eq!(verified.serial, issued.serial);
+    }
+
+    #[test]
+    fn a_certificate_with_any_byte_changed_is_refused(at in 0_usize..100_000, to in any::<u8>()) {
+        static GOOD: std::sync::LazyLock<(Fixture, Vec<u8>)> = std::sync::LazyLock::new(|| {
+            let fixture = Fixture::new();
+            let bytes = fixture.issue().certificate.to_bytes().unwrap();
+            (fixture, bytes)
+        });
+        let (fixture, good) = &*GOOD;
+        let mut changed = good.clone();
+        let at = at % changed.len();
+        changed[at] = to;
+        if let Ok(certificate) = Certificate::from_bytes(&changed) {
+            prop_assert!(changed == *good || fixture.verify(&certificate).is_err(), "byte {}", at);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Signing in on another device (OAuth 2.0 Device Authorization Grant, RFC 8628): the terminal shows a code,
 //! the person confirms it in a browser, and the gateway asks until that has happened.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
@@ -34,7 +35,6 @@ const MAX_SECRET_BYTES: u64 = 4096;
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A sign-in that waits for its person. Dropping it forgets it.
-#[derive(Debug)]
 pub struct DeviceSignIn {
     /// What the person compares or types, safe to print.
     pub user_code: String,
@@ -49,6 +49,17 @@ pub struct DeviceSignIn {
     provider: Provider,
     oidc: Oidc,
     _place: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for DeviceSignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { verification_uri, expires_at, interval, .. } = self;
+        f.debug_struct("DeviceSignIn")
+            .field("verification_uri", verification_uri)
+            .field("expires_at", expires_at)
+            .field("interval", interval)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,12 @@
 
 use secrecy::ExposeSecret;
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::super::jwks::KeySet;
+use super::super::token::Unverified;
 use super::*;
 
 /// A token put together by hand: any header, any signature.
@@ -320,4 +326,32 @@ async fn nobody_is_the_cluster_itself_or_hides_behind_a_name() {
     // A prefix does not open what is reserved.
     let world = World::with(|settings| settings.groups_prefix = Some("system:".to_owned())).await;
     assert!(matches!(world.refusal(json!({})).await, TokenRefusal::Identity(_)));
+}
+
+proptest! {
+    #[test]
+    fn a_token_with_any_character_changed_is_refused(at in 0_usize..10_000, to in "[A-Za-z0-9_.=+/ -]") {
+        static GOOD: LazyLock<(KeySet, String)> = LazyLock::new(|| {
+            let signer = Signer::new("k1", Algorithm::ES256);
+            let keys = json!({ "keys": [signer.jwk()] }).to_string();
+            let token = signer.sign(&json!({"iss": "https://i.test", "aud": CLIENT, "sub": "0042"}));
+            (KeySet::parse(keys.as_bytes()).unwrap(), token.expose_secret().to_owned())
+        });
+        let (keys, good) = &*GOOD;
+        let verify = |token: &str| Unverified::parse(token)?.check_signature(keys).map(|_| ());
+        prop_assert_eq!(verify(good), Ok(()));
+        let at = at % good.len();
+        let mut changed = good.clone();
+        changed.replace_range(at..=at, &to);
+        prop_assert!(changed == *good || verify(&changed).is_err(), "{}", changed);
+    }
+
+    #[test]
+    fn no_text_is_taken_for_a_token_or_makes_us_stumble(text in "\\PC{0,200}", bytes in any::<Vec<u8>>()) {
+        prop_assert!(Unverified::parse(&text).is_err());
+        let part = URL_SAFE_NO_PAD.encode(&bytes);
+        let token = [part.as_str(); 3].join(".");
+        prop_assert!(Unverified::parse(&token).is_err());
+        let _ = KeySet::parse(&bytes);
+    }
 }
