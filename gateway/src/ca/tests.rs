@@ -122,6 +122,21 @@ fn every_accepted_kind_of_key_is_signed_and_verified() {
 }
 
 #[test]
+fn a_hardware_key_is_signed_and_verified() {
+    let fixture = Fixture::new();
+    // PROTOCOL.u2f: the name, an Ed25519 point, the application.
+    let mut bytes = Vec::new();
+    let point = fixture.key.public_key().key_data().ed25519().unwrap().0;
+    for part in [&b"sk-ssh-ed25519@openssh.com"[..], &point, b"ssh:"] {
+        bytes.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
+        bytes.extend(part);
+    }
+    let key = PublicKey::from_bytes(&bytes).unwrap();
+    let issued = fixture.authority.issue(&alice(), &key, HOUR, now()).unwrap();
+    assert_eq!(fixture.verify(&issued.certificate).unwrap().key.key_data(), key.key_data());
+}
+
+#[test]
 fn an_rsa_key_is_not_signed_and_says_what_to_do() {
     let fixture = Fixture::new();
     let path = fixture.dir.path().join("rsa");

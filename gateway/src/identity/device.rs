@@ -109,9 +109,9 @@ impl Oidc {
         let (status, body) =
             http::exchange("device code", &url, request).await.map_err(|e| self.failed(e))?;
         if status != StatusCode::OK {
-            return Err(match serde_json::from_slice::<OauthError>(&body) {
-                Ok(error) => self.refused(&error.error),
-                Err(_) => self.failed(status_error("device code", &url, status)),
+            return Err(match oauth_error(status, &body) {
+                Some(code) => self.refused(&code),
+                None => self.failed(status_error("device code", &url, status)),
             });
         }
         let begun: Begun = serde_json::from_slice(&body)
@@ -255,8 +255,7 @@ impl DeviceSignIn {
         if status == StatusCode::TOO_MANY_REQUESTS {
             return Ok(Answer::SlowDown);
         }
-        let error = serde_json::from_slice::<OauthError>(&body).ok().filter(|_| status.is_client_error());
-        match error.as_ref().map(|error| error.error.as_str()) {
+        match oauth_error(status, &body).as_deref() {
             Some("authorization_pending") => Ok(Answer::Pending),
             Some("slow_down") => Ok(Answer::SlowDown),
             Some("access_denied") => Err(IdentityError::Denied),
@@ -265,6 +264,12 @@ impl DeviceSignIn {
             None => Ok(Answer::Failed(status_error("tokens", url, status))),
         }
     }
+}
+
+/// The error code, where the provider blames the question and not itself.
+fn oauth_error(status: StatusCode, body: &[u8]) -> Option<String> {
+    let is_ours = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+    is_ours.then(|| serde_json::from_slice::<OauthError>(body).ok()).flatten().map(|error| error.error)
 }
 
 fn status_error(what: &'static str, url: &Url, status: StatusCode) -> FetchError {

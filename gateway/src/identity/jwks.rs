@@ -11,7 +11,7 @@ const MAX_KEYS: usize = 64;
 
 /// The signature algorithms that are accepted: public-key ones only. With `none` anybody signs, and with the
 /// HMAC ones anybody who knows the "secret", for which a confused verifier takes the public key.
-pub(super) const ALGORITHMS: [(&str, Algorithm); 9] = [
+pub(super) const ALGORITHMS: [(&str, Algorithm); 10] = [
     ("RS256", Algorithm::RS256),
     ("RS384", Algorithm::RS384),
     ("RS512", Algorithm::RS512),
@@ -21,6 +21,8 @@ pub(super) const ALGORITHMS: [(&str, Algorithm); 9] = [
     ("ES256", Algorithm::ES256),
     ("ES384", Algorithm::ES384),
     ("EdDSA", Algorithm::EdDSA),
+    // The same by its newer name (RFC 9864).
+    ("Ed25519", Algorithm::EdDSA),
 ];
 
 /// The keys that a provider had when it was last asked.

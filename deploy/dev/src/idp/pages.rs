@@ -13,7 +13,7 @@ pub(super) const STYLE: &str = "\
   :root { --ink: #e8eaed; --paper: #16191d; --line: #8d949e; --act: #8ab8f0; --on-act: #10151b; }
 }
 * { box-sizing: border-box; }
-body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+body { margin: 0; overflow-wrap: anywhere; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 main { max-width: 30rem; margin: 3rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.4rem; line-height: 1.25; margin: 0 0 1rem; }
 .note { border-left: 4px solid var(--line); padding: .25rem 0 .25rem .75rem; margin: 1.5rem 0; }
@@ -61,8 +61,9 @@ fn page(title: &str, body: &str) -> Html<String> {
 }
 
 pub(super) fn home(people: &[DevPerson]) -> Html<String> {
-    let mut body =
-        String::from("<p>Three people live here; the gateway sends you when one is to sign in.</p>\n<ul>\n");
+    let mut body = String::from(
+        "<p>These people live here; the gateway sends you when one of them is to sign in.</p>\n<ul>\n",
+    );
     for person in people {
         let (name, groups) = (Escaped(&person.username), person.groups.join(", "));
         // Writing to a String does not fail.

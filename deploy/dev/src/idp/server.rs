@@ -25,7 +25,7 @@ const DRAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Forms may lead back to a client on loopback; everything else stays here.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
-     form-action 'self' http://127.0.0.1:* http://localhost:* http://[::1]:*";
+     form-action 'self' http://127.0.0.1:* http://localhost:*";
 
 pub(super) async fn run(listener: TcpListener, state: Arc<State>, stop: CancellationToken) {
     let router = Router::new()

@@ -91,6 +91,16 @@ async fn a_client_that_the_provider_does_not_know_is_told_to_its_operator() {
 }
 
 #[tokio::test]
+async fn a_busy_provider_is_out_of_reach_and_not_our_operators_fault() {
+    let world = World::new().await;
+    for status in [429, 500, 503] {
+        world.stub.answer("/device", [Reply::error(status, "temporarily_unavailable")]);
+        let error = world.oidc.begin_device().await.unwrap_err();
+        assert!(matches!(error, IdentityError::Unreachable { .. }), "{status}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_waits_beyond_the_end_of_the_code() {
     let world = World::new().await;
     world.device(json!({"expires_in": 20}));

@@ -54,6 +54,21 @@ async fn every_listed_algorithm_verifies_with_a_key_of_its_kind() {
 }
 
 #[tokio::test]
+async fn ed25519_is_known_by_its_newer_name_too() {
+    let world = World::new().await;
+    let signer = Signer::new("ed", Algorithm::EdDSA);
+    let mut jwk = signer.jwk();
+    jwk["alg"] = json!("Ed25519");
+    world.stub.publish(&[jwk]);
+    let message = {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        format!("{}.{}", part(&json!({"alg": "Ed25519", "kid": "ed"})), part(&world.claims(json!({}))))
+    };
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &signer.key, Algorithm::EdDSA).unwrap();
+    world.oidc.verify_id_token(&format!("{message}.{signature}").into()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_that_nobody_signed_is_refused() {
     let world = World::new().await;
     let claims = world.claims(json!({}));
