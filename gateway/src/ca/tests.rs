@@ -443,7 +443,7 @@ fn an_identity_too_long_for_a_certificate_is_not_signed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn verify_undoes_issue(
