@@ -6,9 +6,14 @@ use super::admission::{Admission, FieldValidation, Operation, furnish};
 use super::api::Api;
 use super::auth::User;
 use super::auth::user::MASTERS;
+use super::catalog::Kind;
 use super::rbac::bootstrap;
+use super::status::Status;
 use super::store::{self, ResourceId, Store, StoreError, object};
 use super::{ClusterError, api};
+
+/// How often an object is merged anew when somebody else wrote in between.
+const TRIES: usize = 16;
 
 /// Namespaces, bootstrap roles, and the CA for everyone to read.
 pub(super) fn ensure(store: &Store, ca_pem: &str) -> Result<(), StoreError> {
@@ -52,28 +57,39 @@ pub(super) fn apply(api: &Api, yaml: &str) -> Result<(), ClusterError> {
 }
 
 fn apply_one(api: &Api, mut object: Value) -> Result<(), ClusterError> {
-    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
-    let (name, what) = (object::name(&object).to_owned(), text("kind"));
-    let refused = |why: String| ClusterError::Refused { kind: what.clone(), name: name.clone(), why };
-    let kind =
-        api.catalog.of_object(&object).ok_or_else(|| refused("the cluster knows no such kind".into()))?;
+    let what = object.get("kind").and_then(Value::as_str).unwrap_or("").to_owned();
+    let name = object::name(&object).to_owned();
+    let refused =
+        |why: &str| ClusterError::Refused { kind: what.clone(), name: name.clone(), why: why.to_owned() };
+    let kind = api.catalog.of_object(&object).ok_or_else(|| refused("the cluster knows no such kind"))?;
     if kind.namespaced && object::namespace(&object).is_empty() {
         object::metadata_mut(&mut object).insert("namespace".into(), "default".into());
     }
+    // The cluster is running: controllers may write in between.
+    for _ in 0..TRIES {
+        match write(api, &kind, &object) {
+            Err(status) if matches!(status.reason(), "Conflict" | "AlreadyExists") => {}
+            other => return other.map_err(|status| refused(status.message())),
+        }
+    }
+    Err(refused("it does not stop changing"))
+}
+
+fn write(api: &Api, kind: &Kind, object: &Value) -> Result<(), Status> {
     let user = User::authenticated("kubernetes-admin", &[MASTERS.to_owned()]);
-    let admission = Admission { store: &api.store, authorizer: &api.authorizer, user: &user, kind: &kind };
-    let status = |s: super::status::Status| refused(s.message().to_owned());
-    let namespace = if kind.namespaced { object::namespace(&object).to_owned() } else { String::new() };
-    let stored = match api.store.get(&kind.id, &namespace, &name) {
+    let admission = Admission { store: &api.store, authorizer: &api.authorizer, user: &user, kind };
+    let namespace = if kind.namespaced { object::namespace(object) } else { "" };
+    let stored = match api.store.get(&kind.id, namespace, object::name(object)) {
         None => {
-            admission.run(&mut object, Operation::Create, FieldValidation::Strict).map_err(status)?;
-            api.store.create(&kind.id, object)?
+            let mut fresh = object.clone();
+            admission.run(&mut fresh, Operation::Create, FieldValidation::Strict)?;
+            api.store.create(&kind.id, fresh)?
         }
         Some(current) => {
             let mut next = Value::clone(&current);
-            api::merge_applied(&kind, &mut next, &object).map_err(status)?;
+            api::merge_applied(kind, &mut next, object)?;
             let operation = Operation::Update { current: &current, subresource: "" };
-            admission.run(&mut next, operation, FieldValidation::Strict).map_err(status)?;
+            admission.run(&mut next, operation, FieldValidation::Strict)?;
             api.store.update(&kind.id, next)?
         }
     };

@@ -5,8 +5,8 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
-use super::LARGEST_BODY;
 use super::request::header;
+use super::{LARGEST_BODY, protobuf};
 use crate::cluster::status::Status;
 
 /// The content type without parameters.
@@ -33,7 +33,13 @@ pub(super) async fn object(request: Request<Body>) -> Result<Option<Value>, Stat
     let value = match kind.as_str() {
         "application/yaml" => yaml(&bytes)?,
         "" | "application/json" => json(&bytes)?,
-        other => return Err(unsupported(&["application/json", "application/yaml"], other)),
+        protobuf::CONTENT_TYPE => protobuf::decode(&bytes)?,
+        other => {
+            return Err(unsupported(
+                &["application/json", "application/yaml", protobuf::CONTENT_TYPE],
+                other,
+            ));
+        }
     };
     if !value.is_object() {
         return Err(Status::bad_request(

@@ -10,6 +10,7 @@ mod delete;
 mod discovery;
 mod output;
 mod patch;
+mod protobuf;
 mod read;
 pub mod request;
 mod reviews;

@@ -24,9 +24,19 @@ pub(crate) fn definitions() -> &'static Arc<serde_json::Map<String, serde_json::
     static DEFINITIONS: LazyLock<Arc<serde_json::Map<String, serde_json::Value>>> = LazyLock::new(|| {
         let mut table = Table::new();
         table.fill();
-        Arc::new(table.schemas.take_definitions(true))
+        let mut definitions = table.schemas.take_definitions(true);
+        loosen(&mut definitions);
+        Arc::new(definitions)
     });
     &DEFINITIONS
+}
+
+/// Fields of a CustomResourceDefinition's schema that hold any JSON, which the published schemas cannot say.
+fn loosen(definitions: &mut serde_json::Map<String, serde_json::Value>) {
+    for name in ["JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrStringArray"] {
+        let full = format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.{name}");
+        definitions.insert(full, serde_json::json!({"x-kubernetes-preserve-unknown-fields": true}));
+    }
 }
 
 const STATUS: Subresource = Subresource { name: "status", kind: None, verbs: &["get", "patch", "update"] };

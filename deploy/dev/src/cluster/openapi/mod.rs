@@ -65,7 +65,7 @@ pub(crate) fn v2(catalog: &Catalog, headers: &HeaderMap) -> Response {
     }
     let accept = headers.get(http::header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("");
     if accept.contains("protobuf") {
-        let kind = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+        let kind = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
         return ([(http::header::CONTENT_TYPE, kind)], proto::document(&definitions)).into_response();
     }
     for item in paths.values_mut() {
