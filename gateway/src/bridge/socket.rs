@@ -60,13 +60,14 @@ pub(super) async fn open(
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(broken("no upgrade; a proxy between gateway and API server may not let WebSockets pass"));
     }
-    let given = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    if given(header::SEC_WEBSOCKET_ACCEPT) != Some(&derive_accept_key(key.as_bytes())) {
-        return Err(broken("an upgrade that answers another question"));
-    }
-    let chosen = given(header::SEC_WEBSOCKET_PROTOCOL);
-    let protocol =
-        protocols.iter().find(|&&p| Some(p) == chosen).ok_or_else(|| broken("no protocol in common"))?;
+    let protocol = {
+        let given = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if given(header::SEC_WEBSOCKET_ACCEPT) != Some(&derive_accept_key(key.as_bytes())) {
+            return Err(broken("an upgrade that answers another question"));
+        }
+        let chosen = given(header::SEC_WEBSOCKET_PROTOCOL);
+        protocols.iter().find(|&&p| Some(p) == chosen).ok_or_else(|| broken("no protocol in common"))?
+    };
     let upgraded = hyper::upgrade::on(response)
         .await
         .map_err(|source| BridgeError::Lost { doing, source: source.into() })?;
