@@ -1,0 +1,270 @@
+//! One session between a client and a pod, from its first byte to its last: output on record before it is shown,
+//! input to its end, sizes and signals, warnings, and the moment at which it is cut.
+//!
+//! The recorder comes first: what it did not take is not shown, and when it fails the session ends. The pod's side is
+//! hung up before the client is told why, so nothing passes after a cut. What this cannot do: end a command that runs
+//! without a terminal in the pod; Kubernetes only closes its streams.
+
+mod client;
+mod pod;
+mod screen;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::channel::Control;
+use super::inbound::{InboundError, Inflow};
+use super::outflow::Outflow;
+use crate::access::GrantEnd;
+use crate::bridge::{Exit, Output};
+use crate::clock::SharedClock;
+use crate::record::{RecordError, Recording};
+use crate::terminal::Size;
+
+pub(super) use client::with_returns;
+pub(super) use pod::{PodInput, PodOutput, Quiet, Stream};
+use screen::Screen;
+
+/// A command that has not ended this long after its input did, on a server that cannot be told of that.
+const NO_EOF: Duration = Duration::from_secs(2);
+
+/// The pod's side has this long to be hung up before the client is told.
+const HANG_UP: Duration = Duration::from_millis(300);
+
+/// When people are told that the end is near, in seconds before it.
+const WARNINGS: [i64; 2] = [300, 60];
+
+/// What holds a session up, and how long.
+pub(super) struct Hold {
+    pub(super) clock: SharedClock,
+    /// The grant's end.
+    pub(super) ends_at: Timestamp,
+    /// Resolves when the grant opens nothing any more.
+    pub(super) ended: BoxFuture<'static, GrantEnd>,
+    /// The gateway is stopping.
+    pub(super) draining: CancellationToken,
+    pub(super) recording: Arc<Recording>,
+}
+
+/// The client's side.
+pub(super) struct Client {
+    pub(super) input: Inflow,
+    pub(super) control: Control,
+    pub(super) output: Arc<Outflow>,
+    /// The terminal's size; without one, output is passed as it is and warnings go to standard error.
+    pub(super) terminal: Option<Size>,
+}
+
+/// Why a session is over.
+#[derive(Debug)]
+pub(super) enum Why {
+    /// The command ended, or how it ended will not be known.
+    Exit(Exit),
+    /// The client hung up with a signal on its terminal.
+    Signal(String),
+    /// The grant opens nothing any more.
+    Cut(GrantEnd),
+    /// The client is gone.
+    Left,
+    /// The gateway is stopping.
+    Stopping,
+    /// It cannot be recorded.
+    Record(RecordError),
+    /// The client sent more than the gateway keeps for a pod that does not read.
+    Overfull,
+    /// The client's input could not be kept.
+    Spool(String),
+}
+
+/// What was passed.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn add_in(&self, bytes: usize) {
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_out(&self, bytes: usize) {
+        self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn bytes_in(&self) -> u64 {
+        self.bytes_in.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn bytes_out(&self) -> u64 {
+        self.bytes_out.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs until one side ends. The client has been told nothing yet when this returns, except by the pod.
+pub(super) async fn run<I: PodInput, O: PodOutput>(
+    client: &mut Client,
+    input: &I,
+    output: &mut O,
+    hold: Hold,
+    counts: &Counts,
+) -> Why {
+    let Hold { clock, ends_at, mut ended, draining, recording } = hold;
+    let (say, heard) = mpsc::channel(4);
+    let out = Arc::clone(&client.output);
+    let Client { input: inflow, control, terminal, .. } = client;
+    let overfull = control.overfull.clone();
+    let failed = recording.failed();
+    let screen = terminal.map(Screen::new);
+    let up = to_pod(inflow, input, terminal.is_some(), &say, counts);
+    let beside = client::control(control, input, &recording, terminal.is_some(), &say);
+    let down = from_pod(output, &out, &recording, screen, heard, counts);
+    let warn = warnings(&clock, ends_at, &say);
+    let over = tokio::select! {
+        biased;
+        end = &mut ended => Why::Cut(end),
+        () = out.gone() => Why::Left,
+        error = failed => Why::Record(error),
+        () = overfull.cancelled() => Why::Overfull,
+        () = draining.cancelled() => Why::Stopping,
+        why = down => why,
+        why = up => why,
+        why = beside => why,
+        () = warn => Why::Left,
+    };
+    if !matches!(over, Why::Exit(_)) {
+        let _ = tokio::time::timeout(HANG_UP, input.hang_up()).await;
+    }
+    over
+}
+
+/// Passes input on. Ends only when that is a reason to end the session.
+async fn to_pod<I: PodInput>(
+    inflow: &mut Inflow,
+    input: &I,
+    terminal: bool,
+    say: &mpsc::Sender<screen::Say>,
+    counts: &Counts,
+) -> Why {
+    loop {
+        match inflow.next().await {
+            Ok(Some(bytes)) => {
+                // Ctrl-C or Ctrl-D where no program reads it.
+                if terminal && input.ends_by_interrupt() && bytes.iter().any(|byte| matches!(byte, 3 | 4)) {
+                    return Why::Signal("INT".to_owned());
+                }
+                let len = bytes.len();
+                if input.write(bytes).await.is_err() {
+                    break;
+                }
+                counts.add_in(len);
+            }
+            Ok(None) => {
+                let _ = input.eof().await;
+                if !input.half_close() {
+                    tokio::time::sleep(NO_EOF).await;
+                    let text = "this cluster's API server (before 1.30) cannot tell a command that its input has \
+                                ended; if it waits for that, it will not end by itself";
+                    let _ = say.send(screen::Say::aside(text)).await;
+                }
+                break;
+            }
+            Err(InboundError::Gone) => return Why::Left,
+            Err(InboundError::Spool(error)) => return Why::Spool(error),
+        }
+    }
+    // The pod reads no more; how it ends comes from the other direction.
+    std::future::pending().await
+}
+
+/// Passes output on: first to the recorder, then to the client.
+async fn from_pod<O: PodOutput>(
+    output: &mut O,
+    out: &Outflow,
+    recording: &Recording,
+    mut screen: Option<Screen>,
+    mut heard: mpsc::Receiver<screen::Say>,
+    counts: &Counts,
+) -> Why {
+    loop {
+        let due = screen.as_ref().and_then(Screen::due);
+        let next = tokio::select! {
+            biased;
+            Some(said) = heard.recv() => {
+                match &mut screen {
+                    Some(screen) => screen.say(said, recording, out).await,
+                    None => out.say(&said.text).await,
+                }
+                continue;
+            }
+            () = until(due) => {
+                if let Some(screen) = &mut screen {
+                    screen.tick(out).await;
+                }
+                continue;
+            }
+            next = output.next() => next,
+        };
+        let done = match next {
+            Some(Output::Stdout(bytes)) => {
+                shown(recording.output(&bytes).await, out.stdout(bytes.clone()), counts, &bytes).await
+            }
+            Some(Output::Stderr(bytes)) => {
+                shown(recording.error_output(&bytes).await, out.stderr(bytes.clone()), counts, &bytes).await
+            }
+            Some(Output::Exit(exit)) => Err(Why::Exit(exit)),
+            None => Err(Why::Exit(Exit::Unknown { why: "the pod's side ended without a word".to_owned() })),
+        };
+        match done {
+            Ok(bytes) => {
+                if let Some(screen) = &mut screen {
+                    screen.output(&bytes);
+                }
+            }
+            Err(why) => return why,
+        }
+    }
+}
+
+async fn shown(
+    recorded: Result<(), RecordError>,
+    send: impl Future<Output = Result<(), super::outflow::Gone>>,
+    counts: &Counts,
+    bytes: &Bytes,
+) -> Result<Bytes, Why> {
+    recorded.map_err(Why::Record)?;
+    send.await.map_err(|_| Why::Left)?;
+    counts.add_out(bytes.len());
+    Ok(bytes.clone())
+}
+
+async fn until(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says that the end is near. Never resolves: the end itself comes from the grant.
+async fn warnings(clock: &SharedClock, ends_at: Timestamp, say: &mpsc::Sender<screen::Say>) {
+    for before in WARNINGS {
+        let Ok(moment) = ends_at.checked_sub(Duration::from_secs(before.unsigned_abs())) else { continue };
+        // A session that begins later than that is not told what its person has just been shown.
+        if moment <= clock.now() {
+            continue;
+        }
+        clock.sleep_until(moment).await;
+        let left = crate::terminal::span(Duration::from_secs(before.unsigned_abs()));
+        let text =
+            format!("this session ends in {left}, with its grant, at {} UTC", ends_at.strftime("%H:%M:%S"));
+        let _ = say.send(screen::Say::warning(&text)).await;
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,299 @@
+//! What is done on a session channel: the command line is parsed by `lobby`, answered there if it only asks, and
+//! otherwise opened here: authorise, find the pod, begin the recording, start, pump.
+
+use std::sync::Arc;
+
+use super::channel::{Ask, Session};
+use super::connection::{Connection, NotSignedIn};
+use super::gateway::Rooms;
+use super::ledger::{Ledger, Purpose};
+use super::outflow::{Ending, Outflow};
+use super::pump::{self, Client, Counts, Hold, PodInput, PodOutput, Quiet, Stream};
+use super::{ending, signin};
+use crate::access::AccessError;
+use crate::audit::{Kind, Outcome};
+use crate::bridge::{Admitted, BridgeError, Exec, LogOptions, Target};
+use crate::ca::VerifiedCertificate;
+use crate::lobby::{self, Command, Paper, Reply, Who};
+use crate::record::{self, RecordError, SessionId, SessionKind};
+use sallyport_policy::Action;
+
+/// Why a session does not begin: the line for the person, and the status.
+pub(super) struct No {
+    pub(super) text: String,
+    pub(super) status: u8,
+}
+
+impl From<BridgeError> for No {
+    fn from(error: BridgeError) -> Self {
+        if !matches!(error, BridgeError::Access(_)) {
+            tracing::info!(error = ?error, "a session could not begin");
+        }
+        Self { text: error.to_string(), status: error.exit_status() }
+    }
+}
+
+impl From<AccessError> for No {
+    fn from(error: AccessError) -> Self {
+        Self { text: error.to_string(), status: error.exit_status() }
+    }
+}
+
+impl From<RecordError> for No {
+    fn from(error: RecordError) -> Self {
+        tracing::error!(error = ?error, "a session cannot be recorded");
+        Self { text: error.to_string(), status: error.exit_status() }
+    }
+}
+
+impl From<lobby::UsageError> for No {
+    fn from(error: lobby::UsageError) -> Self {
+        Self { text: error.to_string(), status: lobby::UsageError::EXIT }
+    }
+}
+
+impl Rooms {
+    /// Runs one session channel to its end.
+    pub(super) async fn command(&self, session: Session) {
+        let connection = Arc::clone(&session.connection);
+        let output = Arc::clone(&session.output);
+        let line = match &session.ask {
+            Ask::Shell => "",
+            Ask::Command(line) => line.as_str(),
+            Ask::Subsystem(name) => {
+                let text = format!(
+                    "the subsystem `{name}` is not served here; `scp -O` and `exec` work where the pod has the programs"
+                );
+                connection.refuse("subsystem", &text);
+                return refuse(&output, &No { text, status: 64 }).await;
+            }
+        };
+        let user = match connection.person() {
+            Ok(certificate) => lobby::not_own_name(connection.user(), certificate.identity.username()),
+            Err(_) => "",
+        };
+        let command = match lobby::parse(line, user) {
+            Ok(command) => command,
+            Err(error) => return reply(&output, Reply::from(error)).await,
+        };
+        match (command, connection.person()) {
+            (Command::Login, _) => signin::run(self, &session).await,
+            (command, Err(why)) => self.stranger(&connection, &output, &command, why).await,
+            (command, Ok(certificate)) if command.answers() => {
+                let answer = self.answer(&session, certificate, command);
+                tokio::select! {
+                    () = output.gone() => {}
+                    answer = answer => reply(&output, answer).await,
+                }
+            }
+            (command, Ok(certificate)) => self.work(session, certificate, command).await,
+        }
+    }
+
+    /// For those who are not signed in, or not any more.
+    async fn stranger(&self, connection: &Connection, output: &Outflow, command: &Command, why: NotSignedIn) {
+        let key = connection.key().as_ref().map_or_else(|| "(none)".to_owned(), super::auth::fingerprint);
+        let mut answer = lobby::answer_key(self.name(), &key, command);
+        if why.is_telling() {
+            answer.stderr = format!("{why}\n{}", answer.stderr);
+        }
+        if !command.before_sign_in() {
+            connection.refuse(command.name(), &format!("not signed in: {why}"));
+        }
+        reply(output, answer).await;
+    }
+
+    /// What people type after `ssh` to get here.
+    pub(super) fn name(&self) -> &str {
+        self.gateway.config.ssh.host_names.first().map_or("gateway", String::as_str)
+    }
+
+    async fn answer(&self, session: &Session, certificate: &VerifiedCertificate, command: Command) -> Reply {
+        let now = self.gateway.clock.now();
+        let colour = session.terminal.is_some() && !session.env.contains_key("NO_COLOR");
+        let context = lobby::Context {
+            gateway: self.name().to_owned(),
+            now,
+            who: Who::new(&certificate.identity, certificate.until),
+            paper: Paper { width: session.terminal.as_ref().map(|terminal| terminal.size.columns), colour },
+        };
+        let id = SessionId::new(now);
+        let desk = lobby::Live {
+            access: &self.gateway.access,
+            bridge: &self.gateway.bridge,
+            who: &certificate.identity,
+            session: &id,
+        };
+        lobby::run(&desk, &context, command).await
+    }
+
+    /// `shell`, `exec` and `logs`.
+    async fn work(&self, session: Session, certificate: &VerifiedCertificate, command: Command) {
+        let output = Arc::clone(&session.output);
+        let begun = tokio::select! {
+            () = output.gone() => return,
+            begun = self.begin(&session, certificate, &command) => begun,
+        };
+        let (admitted, ledger) = match begun {
+            Ok(begun) => begun,
+            Err(no) => return refuse(&output, &no).await,
+        };
+        match command {
+            Command::Logs(logs) => {
+                let options = LogOptions {
+                    follow: logs.follow,
+                    tail: logs.tail,
+                    since: logs.since,
+                    timestamps: logs.timestamps,
+                    previous: logs.previous,
+                };
+                let terminal = session.terminal.is_some();
+                let stream = self.gateway.bridge.logs(&admitted, options).await;
+                let stream = stream.map(|stream| (Quiet, Stream { stream, terminal }));
+                self.pump(session, &admitted, ledger, stream).await;
+            }
+            command => {
+                if matches!(&command, Command::Exec(exec) if exec.tty) && session.terminal.is_none() {
+                    output.say("for a terminal, type `ssh -t`").await;
+                }
+                let started = self.start(&session, &admitted, command).await;
+                self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
+            }
+        }
+    }
+
+    async fn begin(
+        &self,
+        session: &Session,
+        certificate: &VerifiedCertificate,
+        command: &Command,
+    ) -> Result<(Admitted, Ledger), No> {
+        let gateway = &self.gateway;
+        let (kind, action, target, argv) = match command {
+            Command::Shell(shell) => (SessionKind::Shell, Action::Shell, &shell.target, None),
+            Command::Exec(exec) => (SessionKind::Exec, Action::Exec, &exec.target, Some(exec.argv.clone())),
+            Command::Logs(logs) => (SessionKind::Logs, Action::Logs, &logs.target, None),
+            other => return Err(No { text: format!("`{}` is no session", other.name()), status: 64 }),
+        };
+        let target = lobby::place(target, &gateway.access.grants(&certificate.identity))?;
+        let id = SessionId::new(gateway.clock.now());
+        let candidates = gateway.access.authorize(&certificate.identity, action, &target.namespace).await?;
+        let admitted = gateway.bridge.resolve(&gateway.access, candidates, &target, &id).await?;
+        let purpose = Purpose {
+            kind,
+            target: named(&target),
+            port: None,
+            command: argv,
+            terminal: session.terminal.clone(),
+        };
+        let ledger = self.open(&session.connection, id, &admitted, purpose).await?;
+        Ok((admitted, ledger))
+    }
+
+    /// No recorder, no session; no event log, no session.
+    pub(super) async fn open(
+        &self,
+        connection: &Arc<Connection>,
+        id: SessionId,
+        admitted: &Admitted,
+        purpose: Purpose,
+    ) -> Result<Ledger, No> {
+        if !self.gateway.audit.healthy() {
+            // Tried once more, so that a repaired disk is noticed.
+            let mut event = connection.event(Kind::AccessRefused, Outcome::Failed);
+            event.why = Some("events could not be written".to_owned());
+            connection.record(event);
+        }
+        if !self.gateway.audit.healthy() {
+            return Err(No { text: "cannot record: events cannot be written".to_owned(), status: 79 });
+        }
+        Ok(Ledger::open(&self.gateway.recorder, connection, id, admitted, purpose).await?)
+    }
+
+    async fn start(
+        &self,
+        session: &Session,
+        admitted: &Admitted,
+        command: Command,
+    ) -> Result<crate::bridge::Process, BridgeError> {
+        let bridge = &self.gateway.bridge;
+        match (command, &session.terminal) {
+            (Command::Exec(exec), terminal) => {
+                let tty = terminal.as_ref().map(|terminal| terminal.size);
+                bridge.exec(admitted, Exec { argv: exec.argv, tty, stdin: true }).await
+            }
+            (_, Some(terminal)) => bridge.shell(admitted, terminal.size, &terminal.name).await,
+            // A script on standard input, as `ssh -T host < script` has it.
+            (_, None) => {
+                let script = "command -v bash >/dev/null 2>&1 && exec bash; exec sh";
+                let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
+                bridge.exec(admitted, Exec { argv, tty: None, stdin: true }).await
+            }
+        }
+    }
+
+    /// Runs what was started, tells the client how it ended, and closes the books.
+    async fn pump<I: PodInput, O: PodOutput>(
+        &self,
+        session: Session,
+        admitted: &Admitted,
+        ledger: Ledger,
+        started: Result<(I, O), BridgeError>,
+    ) {
+        let counts = Counts::default();
+        let Session { input, control, output, terminal, .. } = session;
+        let (input_half, mut output_half) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                let no = No::from(error);
+                refuse(&output, &no).await;
+                return ledger.close(record::Outcome::Failed, Some(no.status), &counts, Some(no.text)).await;
+            }
+        };
+        let size = terminal.map(|terminal| terminal.size);
+        let mut client = Client { input, control, output: Arc::clone(&output), terminal: size };
+        let why =
+            pump::run(&mut client, &input_half, &mut output_half, self.hold(admitted, &ledger), &counts)
+                .await;
+        drop((client, input_half, output_half));
+        let (outcome, exit, said) = ending::tell(&output, &why).await;
+        ledger.close(outcome, exit, &counts, said).await;
+    }
+
+    pub(super) fn hold(&self, admitted: &Admitted, ledger: &Ledger) -> Hold {
+        let permit = admitted.permit();
+        Hold {
+            clock: Arc::clone(&self.gateway.clock),
+            ends_at: permit.ends_at(),
+            ended: Box::pin(self.gateway.access.ended(permit)),
+            draining: self.draining.clone(),
+            recording: ledger.recording(),
+        }
+    }
+}
+
+/// `deploy/api`, `api-0`, as the person may have typed it.
+fn named(target: &Target) -> String {
+    target.to_string()
+}
+
+/// Prints an answer and ends.
+async fn reply(output: &Outflow, reply: Reply) {
+    let sent = async {
+        if !reply.stderr.is_empty() {
+            output.stderr(output.lines(reply.stderr)).await?;
+        }
+        if !reply.stdout.is_empty() {
+            output.stdout(output.lines(reply.stdout)).await?;
+        }
+        Ok::<_, super::outflow::Gone>(())
+    };
+    if sent.await.is_ok() {
+        output.end(Ending::Status(reply.exit.into())).await;
+    }
+}
+
+async fn refuse(output: &Outflow, no: &No) {
+    output.say(&crate::terminal::clean(&no.text)).await;
+    output.end(Ending::Status(no.status.into())).await;
+}

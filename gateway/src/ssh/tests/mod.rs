@@ -1,0 +1,9 @@
+//! The server on loopback, driven by the real `ssh`, with what happens on its channels replaced by something small.
+
+mod client;
+mod flow;
+mod house;
+mod signin;
+mod transport;
+
+use house::House;
