@@ -13,6 +13,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::crd::Phase;
 use crate::crd::fake::{Fake, Fault};
 
+mod cluster;
 mod refused;
 mod trouble;
 

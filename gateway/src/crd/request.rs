@@ -220,11 +220,9 @@ pub struct Binding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObservedPolicy {
     /// The AccessPolicy's uid.
-    #[serde(default)]
     #[schemars(length(max = 64))]
     pub uid: String,
     /// The AccessPolicy's generation.
-    #[serde(default)]
     pub generation: i64,
     /// What it said.
     pub spec: AccessPolicySpec,

@@ -72,7 +72,11 @@ pub(super) fn is_as_wanted(there: &RoleBinding, wanted: &RoleBinding) -> bool {
         && owner(there) == owner(wanted)
 }
 
-/// Whose it is, by its label.
+/// Whose it is. Only what has our labels and the name that we give is ours; nothing else is ever touched.
 pub(super) fn request_of(binding: &RoleBinding) -> Option<&str> {
-    binding.labels().get(REQUEST_LABEL).map(String::as_str)
+    let labels = binding.metadata.labels.as_ref()?;
+    let request = labels.get(REQUEST_LABEL)?;
+    let ours = labels.get(MANAGED_BY.0).is_some_and(|by| by == MANAGED_BY.1);
+    let named = binding.metadata.name.as_deref()?.strip_prefix("sallyport-")? == request;
+    (ours && named).then_some(request.as_str())
 }

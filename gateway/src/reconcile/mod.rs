@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
-use crate::crd::{MANAGED_BY, Mirror, causes};
+use crate::crd::{MANAGED_BY, Mirror, REQUEST_LABEL, causes};
 
 mod act;
 mod binding;
@@ -70,7 +70,7 @@ pub async fn run(
     audit: Audit,
     shutdown: CancellationToken,
 ) -> Result<(), ReconcileError> {
-    let ours = format!("{}={}", MANAGED_BY.0, MANAGED_BY.1);
+    let ours = format!("{}={},{REQUEST_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
     let hands = Hands {
         requests: Mirror::start(Api::all(client.clone()), None),
         bindings: Mirror::start(Api::all(client.clone()), Some(ours)),
@@ -105,8 +105,9 @@ async fn rounds(hands: &Hands) -> Result<(), ReconcileError> {
 async fn round(hands: &Hands, waits: &mut Waits) {
     let mut bindings = Bindings::new();
     for binding in hands.bindings.all() {
-        let of = binding::request_of(&binding).unwrap_or_default().to_owned();
-        bindings.entry(of).or_default().push(binding);
+        if let Some(of) = binding::request_of(&binding) {
+            bindings.entry(of.to_owned()).or_default().push(binding);
+        }
     }
     let now = Instant::now();
     waits.retain(|_, wait| wait.until + LONGEST_PAUSE * 2 > now);
@@ -150,8 +151,7 @@ async fn round(hands: &Hands, waits: &mut Waits) {
 
 /// Brings one request's bindings in line with what the API server says of it now.
 async fn settle(hands: &Hands, name: &str, there: &[Arc<RoleBinding>]) -> Result<(), ActError> {
-    let live = if name.is_empty() { None } else { hands.live(name).await? };
-    let Some(request) = live else {
+    let Some(request) = hands.live(name).await? else {
         // Bindings that are labelled ours and belong to nothing.
         for task in plan::delete(there) {
             if let plan::Task::Delete { namespace, name, uid } = task {

@@ -1,0 +1,81 @@
+//! The same on the API server that `KUBECONFIG` names, for trying by hand:
+//! `KUBECONFIG=… cargo test --lib access::tests::cluster -- --ignored --nocapture`. Needs the custom resources and the
+//! namespace `access-trial` there. The suites in `tests/` are what holds; this is for the workbench.
+
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{DeleteParams, PostParams};
+
+use super::*;
+use crate::clock::{SharedClock, SystemClock};
+use crate::crd::AccessPolicy;
+
+#[tokio::test]
+#[ignore = "needs KUBECONFIG, the custom resources and a namespace access-trial"]
+async fn a_grant_from_asking_to_its_end_on_a_real_api_server() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let client = kube::Client::try_default().await.unwrap();
+    let policies: Api<AccessPolicy> = Api::all(client.clone());
+    let mut trial = policy("access-trial", 1);
+    trial["spec"]["namespaces"] = json!(["access-trial"]);
+    trial["spec"]["clusterRole"] = json!("sallyport-logs");
+    let _ = policies.delete("access-trial", &DeleteParams::default()).await;
+    let made =
+        policies.create(&PostParams::default(), &serde_json::from_value(trial).unwrap()).await.unwrap();
+
+    let (clock, audit): (SharedClock, _) = (Arc::new(SystemClock), Audit::in_memory());
+    let stop = CancellationToken::new();
+    // Two at once, as two gateways would.
+    for _ in 0..2 {
+        let run = crate::reconcile::run(client.clone(), clock.clone(), audit.clone(), stop.clone());
+        tokio::spawn(run);
+    }
+    let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), "access-trial");
+    let place = Namespace::parse("access-trial").unwrap();
+    let mut asked = ask("access-trial");
+    asked.namespaces.clear();
+    asked.duration = Some(Duration::from_secs(6));
+
+    let began = std::time::Instant::now();
+    let view = access.request(&alice(), asked.clone()).await.unwrap();
+    println!("asked in {:?}: {view:?}", began.elapsed());
+    let name = RequestName::parse(&view.name).unwrap();
+    let began = std::time::Instant::now();
+    let view = access.approve(&bob(), &name).await.unwrap();
+    println!("approved and active in {:?}: {view:?}", began.elapsed());
+    assert_eq!(view.phase, Phase::Active);
+    let permit = access.authorize(&alice(), Action::Shell, &place).await.unwrap().best().clone();
+
+    bindings.delete(&name.binding(), &DeleteParams::default()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(bindings.get_opt(&name.binding()).await.unwrap().is_some(), "a deleted binding is repaired");
+
+    let end = access.ended(&permit).await;
+    let late = clock.now().duration_since(permit.ends_at());
+    println!("{end}, {late:?} after its end");
+    assert_eq!(end, GrantEnd::Expired);
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert!(bindings.get_opt(&name.binding()).await.unwrap().is_none(), "the binding is gone");
+
+    asked.duration = Some(Duration::from_secs(600));
+    let view = access.request(&alice(), asked).await.unwrap();
+    let name = RequestName::parse(&view.name).unwrap();
+    access.approve(&bob(), &name).await.unwrap();
+    let permit = access.authorize(&alice(), Action::Shell, &place).await.unwrap().best().clone();
+    let ended = tokio::spawn(access.ended(&permit));
+    let began = std::time::Instant::now();
+    access.revoke(&alice(), &name, Some("done".into())).await.unwrap();
+    println!("revoked: {} after {:?}", ended.await.unwrap(), began.elapsed());
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert!(bindings.get_opt(&name.binding()).await.unwrap().is_none(), "the binding is gone");
+    for event in audit.kept() {
+        println!("{}", serde_json::to_string(&event).unwrap());
+    }
+    let requests: Api<AccessRequest> = Api::all(client.clone());
+    println!("{}", serde_json::to_string_pretty(&requests.get(name.as_str()).await.unwrap()).unwrap());
+    for view in access.requests(&alice()) {
+        let _ = requests.delete(&view.name, &DeleteParams::default()).await;
+    }
+    policies.delete(&made.metadata.name.unwrap(), &DeleteParams::default()).await.unwrap();
+    stop.cancel();
+}
