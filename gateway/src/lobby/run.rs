@@ -58,7 +58,8 @@ async fn answer<D: Desk>(desk: &D, context: &Context, command: Command) -> Resul
             let request = desk.revoke(&name, reason).await?;
             let name = show::line(&request.name);
             let state = phrase::state(&request, context.now);
-            told(&request, output, format!("{name} {state}; its sessions are cut\n"))
+            let cut = if request.starts.is_some() { "; its sessions are cut" } else { "" };
+            told(&request, output, format!("{name} {state}{cut}\n"))
         }
         Command::Pods(Pods { namespace, output }) => {
             let namespace = place::namespace(namespace.as_ref(), &desk.grants())?;

@@ -377,6 +377,13 @@ fn verdicts_say_what_they_did() {
         "oncall-debug-7k2m9x was revoked by bob@example.com, because: over; its sessions are cut\n",
         "",
     );
+    let never_open = RequestView { phase: Phase::Revoked, revocation: verdict("not needed"), ..pending() };
+    check(
+        &after(never_open),
+        &format!("revoke {name}"),
+        "oncall-debug-7k2m9x was revoked by bob@example.com, because: not needed\n",
+        "",
+    );
 }
 
 #[test]
