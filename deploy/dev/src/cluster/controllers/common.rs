@@ -161,7 +161,7 @@ pub(super) fn condition(of: &Value, kind: &str, holds: bool, reason: &str, messa
         let now = crate::cluster::time::seconds(crate::cluster::time::now());
         json!({
             "type": kind, "status": status, "reason": reason, "message": message,
-            "lastUpdateTime": now, "lastTransitionTime": now,
+            "lastTransitionTime": now,
         })
     };
     same.cloned().unwrap_or_else(now)
