@@ -10,7 +10,7 @@ use sallyport_policy::{Policy, PolicyName};
 
 use crate::audit::{Audit, Event, Kind, Outcome};
 use crate::clock::SharedClock;
-use crate::crd::{AccessPolicy, Mirror, ObservedPolicy};
+use crate::crd::{AccessPolicy, Entry, Mirror, ObservedPolicy};
 
 /// A policy in force, and the object that it was read from.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +89,7 @@ impl Policies {
 }
 
 impl State {
-    fn update(&mut self, entries: Vec<(String, Result<Arc<AccessPolicy>, Arc<str>>)>) -> Vec<News> {
+    fn update(&mut self, entries: Vec<(String, Entry<AccessPolicy>)>) -> Vec<News> {
         let mut news = Vec::new();
         let mut table = Table::new();
         let mut rejected = BTreeMap::new();
@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(uid: &str, longest: &str) -> (String, Result<Arc<AccessPolicy>, Arc<str>>) {
+    fn entry(uid: &str, longest: &str) -> (String, Entry<AccessPolicy>) {
         let object: AccessPolicy = serde_json::from_value(json!({
             "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessPolicy",
             "metadata": {"name": "debug", "uid": uid, "generation": 1},

@@ -81,7 +81,10 @@ impl Health {
     }
 }
 
-type Objects<K> = BTreeMap<String, Result<Arc<K>, Arc<str>>>;
+/// An object, or what is wrong with it.
+pub type Entry<K> = Result<Arc<K>, Arc<str>>;
+
+type Objects<K> = BTreeMap<String, Entry<K>>;
 
 /// The copy; cheap to clone. The watch ends with the last clone.
 #[derive(Debug)]
@@ -147,7 +150,7 @@ where
 
     /// All objects by name, with what is wrong with those that cannot be read.
     #[must_use]
-    pub fn entries(&self) -> Vec<(String, Result<Arc<K>, Arc<str>>)> {
+    pub fn entries(&self) -> Vec<(String, Entry<K>)> {
         self.read(|objects| objects.iter().map(|(name, entry)| (name.clone(), entry.clone())).collect())
     }
 
@@ -222,7 +225,7 @@ fn key(namespace: Option<String>, name: &str) -> String {
     namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
 
-fn entry<K: Resource<DynamicType = ()>>(object: DeserializeGuard<K>) -> (String, Result<Arc<K>, Arc<str>>) {
+fn entry<K: Resource<DynamicType = ()>>(object: DeserializeGuard<K>) -> (String, Entry<K>) {
     let name = key(object.namespace(), &object.name_any());
     (name, object.0.map(Arc::new).map_err(|invalid| Arc::from(invalid.error.as_str())))
 }
@@ -288,7 +291,7 @@ where
                 inner.change(|copy| {
                     // What a write of ours has brought in since the list was made is newer than the list.
                     let made_at = version(Some(at.clone()));
-                    let newer = |entry: &Result<Arc<K>, Arc<str>>| {
+                    let newer = |entry: &Entry<K>| {
                         entry.as_ref().is_ok_and(|object| {
                             (made_at..u64::MAX).contains(&version(object.resource_version()))
                         })

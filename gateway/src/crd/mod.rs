@@ -14,7 +14,7 @@ mod schema;
 
 pub use life::StateError;
 pub use manifests::{manifests, to_yaml, yaml};
-pub use mirror::{Health, Mirror, MirrorError, STALE_AFTER};
+pub use mirror::{Entry, Health, Mirror, MirrorError, STALE_AFTER};
 pub use policy::{AccessPolicy, AccessPolicySpec, Allow, Approvals, Forward, Subjects};
 pub use request::{
     AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Binding, ObservedPolicy, Phase,

@@ -1,6 +1,7 @@
 //! `AccessPolicy`.
 
 #![expect(unreachable_pub, reason = "the derive for CEL rules copies the structs it sees")]
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own type")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

@@ -1,6 +1,7 @@
 //! `AccessRequest`.
 
 #![expect(unreachable_pub, reason = "the derive for CEL rules copies the structs it sees")]
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own type")]
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;

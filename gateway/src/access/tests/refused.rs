@@ -117,7 +117,8 @@ async fn only_an_approver_decides_and_only_once() {
 #[tokio::test]
 async fn a_bad_question_is_answered_with_what_is_wrong() {
     let house = House::open().await;
-    let cases: [(fn(&mut Ask), u8, &str); 7] = [
+    type Case = (fn(&mut Ask), u8, &'static str);
+    let cases: [Case; 7] = [
         (|ask| ask.policy = PolicyName::parse("none").unwrap(), 64, "there is no policy `none`"),
         (|ask| ask.namespaces.clear(), 64, "say where"),
         (|ask| ask.namespaces = vec![Namespace::parse("kube-system").unwrap()], 77, "namespaces"),
