@@ -1,6 +1,8 @@
 //! The gateway put together: from a configuration and a Kubernetes client to a running server. `sallyport serve`
 //! and the demo use the same function.
 
+mod rights;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -142,6 +144,7 @@ impl Gateway {
         }
         let access =
             Access::start(client.clone(), clock.clone(), audit.clone()).await.map_err(ServeError::Access)?;
+        rights::warn_about(&client).await;
         let bridge = Bridge::new(client.clone(), clock.clone());
 
         let listen = async |address: SocketAddr| {
