@@ -62,6 +62,12 @@ impl Permit {
         &self.inner.namespace
     }
 
+    /// The first moment at which it opened something.
+    #[must_use]
+    pub fn starts_at(&self) -> Timestamp {
+        self.inner.window.start
+    }
+
     /// The first moment at which it opens nothing any more.
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {
@@ -92,6 +98,47 @@ impl Permit {
     /// When the window is over, or has not begun.
     pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
         self.decide(None, now)
+    }
+
+    /// A permit that nobody gave, for tests of what demands one.
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        person: Identity,
+        request: &RequestName,
+        action: Action,
+        namespace: &Namespace,
+        window: Window,
+    ) -> Self {
+        use sallyport_policy::{AllowInput, PolicyInput, SelectorInput};
+
+        let ports = Some(vec!["1-65535".to_owned()]);
+        let terms = Policy::parse(
+            "for-tests",
+            &PolicyInput {
+                subject_groups: vec!["oncall".to_owned()],
+                namespaces: vec![namespace.to_string()],
+                pod_selector: SelectorInput::default(),
+                allow: AllowInput { shell: true, exec: true, logs: true, forward: ports },
+                cluster_role: "view".to_owned(),
+                max_duration: "1h".to_owned(),
+                approvals: 0,
+                approver_groups: Vec::new(),
+                reason_required: false,
+                record: true,
+            },
+        );
+        let inner = Inner {
+            request: request.clone(),
+            uid: String::new(),
+            person,
+            action,
+            namespace: namespace.clone(),
+            granted: BTreeSet::from([namespace.clone()]),
+            window,
+            reason: None,
+            terms: terms.expect("these terms are valid"),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Everything that can be decided about this permit, with the pod's labels where they are known.

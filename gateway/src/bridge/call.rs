@@ -14,17 +14,20 @@ use kube::client::Body;
 use serde::de::DeserializeOwned;
 
 use super::BridgeError;
+use super::server::{Abilities, Server};
 use crate::access::Permit;
 use crate::clock::SharedClock;
 use crate::record::SessionId;
 use crate::terminal::clean;
 
 /// How long the API server may take to answer a question, or to begin an upgrade or a log.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 15 });
 /// Largest answer that is read whole. A page of 500 large pods stays below.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 /// Largest error that is read.
 const MAX_ERROR: usize = 64 * 1024;
+/// How long a grant is so new that a 403 may be the API server's caches.
+const FIRST_MOMENTS: Duration = Duration::from_secs(10);
 /// Waits between attempts after a 403; the API server's RBAC caches usually follow within milliseconds.
 const AFTER_403: [Duration; 5] = [
     Duration::from_millis(50),
@@ -41,6 +44,7 @@ pub(super) struct Caller {
     clock: SharedClock,
     permit: Permit,
     headers: HeaderMap,
+    server: Server,
 }
 
 impl std::fmt::Debug for Caller {
@@ -52,6 +56,7 @@ impl std::fmt::Debug for Caller {
 impl Caller {
     pub(super) fn new(
         base: &kube::Client,
+        server: &Server,
         clock: &SharedClock,
         permit: &Permit,
         session: &SessionId,
@@ -62,11 +67,22 @@ impl Caller {
             permit.request().as_str(),
             session.as_str(),
         )?;
-        Ok(Self { base: base.clone(), clock: clock.clone(), permit: permit.clone(), headers })
+        Ok(Self {
+            base: base.clone(),
+            clock: clock.clone(),
+            permit: permit.clone(),
+            headers,
+            server: server.clone(),
+        })
     }
 
     pub(super) fn permit(&self) -> &Permit {
         &self.permit
+    }
+
+    /// What the API server can do.
+    pub(super) async fn server(&self) -> Abilities {
+        self.server.abilities(&self.base).await
     }
 
     /// Asks for one object.
@@ -75,7 +91,7 @@ impl Caller {
         doing: &'static str,
         path: &str,
     ) -> Result<T, BridgeError> {
-        let response = self.send(doing, path, &HeaderMap::new()).await?;
+        let response = self.send(doing, Method::GET, path, &HeaderMap::new()).await?;
         let read = Limited::new(response.into_body(), MAX_ANSWER).collect();
         let body = tokio::time::timeout(PATIENCE, read)
             .await
@@ -85,17 +101,18 @@ impl Caller {
         serde_json::from_slice(&body).map_err(|source| BridgeError::Protocol { doing, source: source.into() })
     }
 
-    /// Sends a GET with our headers and `extra`, and returns what is not an error: 2xx, or 101 where an upgrade was
-    /// asked for.
+    /// Sends a request with our headers and `extra`, and returns what is not an error: 2xx, or 101 where an upgrade
+    /// was asked for.
     pub(super) async fn send(
         &self,
         doing: &'static str,
+        method: Method,
         path: &str,
         extra: &HeaderMap,
     ) -> Result<Response<Body>, BridgeError> {
         let mut waits = AFTER_403.iter();
         loop {
-            let answer = self.attempt(doing, path, extra).await;
+            let answer = self.attempt(doing, method.clone(), path, extra).await;
             let wait = match &answer {
                 Err(BridgeError::Forbidden { .. }) if self.just_begun() => waits.next(),
                 _ => None,
@@ -110,12 +127,13 @@ impl Caller {
     async fn attempt(
         &self,
         doing: &'static str,
+        method: Method,
         path: &str,
         extra: &HeaderMap,
     ) -> Result<Response<Body>, BridgeError> {
         self.permit.check(self.clock.now())?;
         let mut request = Request::new(Body::empty());
-        *request.method_mut() = Method::GET;
+        *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|source: http::uri::InvalidUri| BridgeError::Protocol {
             doing,
             source: source.into(),
@@ -138,7 +156,8 @@ impl Caller {
 
     /// Whether the grant began so recently that the API server may not know its binding.
     fn just_begun(&self) -> bool {
-        true
+        let age = self.clock.now().duration_since(self.permit.starts_at());
+        Duration::try_from(age).is_ok_and(|age| age < FIRST_MOMENTS)
     }
 }
 

@@ -1,15 +1,16 @@
 //! Commands in a container, over the channel protocol of the API server.
 //!
-//! `v5.channel.k8s.io` can say that standard input is over; `v4.channel.k8s.io` (servers before 1.30) cannot, so a
-//! remote `cat` never ends there ([`ProcessInput::half_close_supported`]). Kubernetes has no way to send a signal: on a
-//! PTY signals are characters, elsewhere going away is all there is.
+//! `v5.channel.k8s.io` (from 1.30) can say that standard input is over; `v4.channel.k8s.io` cannot, and a remote `cat`
+//! would never end. So older servers get SPDY where a command has standard input and no PTY. Where a proxy does not let
+//! that pass, `v4` is left, and [`ProcessInput::half_close_supported`] says so. Kubernetes has no way to send a signal:
+//! on a PTY signals are characters, elsewhere going away is all there is.
 
 use bytes::Bytes;
 use url::form_urlencoded::Serializer;
 
 use super::call::Caller;
-use super::socket::{self, Reader, Writer};
-use super::{Admitted, BridgeError, Exit};
+use super::wire::{self, Reader, Writer};
+use super::{Admitted, BridgeError, Exit, upgrade};
 use crate::terminal::Size;
 
 const V5: &str = "v5.channel.k8s.io";
@@ -20,8 +21,16 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const STATUS: u8 = 3;
 const RESIZE: u8 = 4;
-/// v5: the byte that follows names the channel that is over.
-const CLOSE: u8 = 255;
+
+const DOING: &str = "starting a command";
+
+/// SPDY streams in the order of the channels' numbers.
+const STREAMS: [wire::StreamOf<'static>; 4] = [
+    (&[("streamtype", "stdin")], false),
+    (&[("streamtype", "stdout")], false),
+    (&[("streamtype", "stderr")], false),
+    (&[("streamtype", "error")], false),
+];
 
 /// Longest command line, in bytes as it stands in the URL; servers and proxies have limits of their own.
 const MAX_QUERY: usize = 256 * 1024;
@@ -73,13 +82,14 @@ impl Process {
 /// The way to the command.
 pub struct ProcessInput {
     writer: Writer,
-    half_close: bool,
     tty: bool,
 }
 
 impl std::fmt::Debug for ProcessInput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProcessInput").field("half_close", &self.half_close).finish_non_exhaustive()
+        f.debug_struct("ProcessInput")
+            .field("half_close", &self.half_close_supported())
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,7 +99,7 @@ impl ProcessInput {
     /// # Errors
     /// When the connection broke.
     pub async fn write(&self, bytes: Bytes) -> Result<(), BridgeError> {
-        if bytes.is_empty() { Ok(()) } else { self.writer.send(STDIN, bytes).await }
+        self.writer.send(STDIN, bytes).await
     }
 
     /// Says that standard input is over. Without [`ProcessInput::half_close_supported`] this does nothing.
@@ -97,13 +107,13 @@ impl ProcessInput {
     /// # Errors
     /// When the connection broke.
     pub async fn eof(&self) -> Result<(), BridgeError> {
-        if self.half_close { self.writer.send(CLOSE, Bytes::from_static(&[STDIN])).await } else { Ok(()) }
+        self.writer.end(STDIN).await
     }
 
     /// Whether the server can be told that standard input is over.
     #[must_use]
     pub const fn half_close_supported(&self) -> bool {
-        self.half_close
+        self.writer.can_end()
     }
 
     /// Tells the PTY its new size; does nothing without one.
@@ -196,17 +206,30 @@ pub(super) async fn start(caller: &Caller, place: &Admitted, exec: &Exec) -> Res
     };
     let path =
         format!("/api/v1/namespaces/{}/pods/{}/exec?{}", place.namespace(), place.pod(), query(place, exec)?);
-    let doing = "starting a command";
-    let (writer, reader, protocol) =
-        socket::open(caller, doing, &path, &[V5, V4]).await.map_err(|error| place.name(error))?;
+    let (writer, reader) = connect(caller, exec, &path).await.map_err(|error| place.name(error))?;
     let process = Process {
-        input: ProcessInput { writer, half_close: protocol == V5, tty: exec.tty.is_some() },
+        input: ProcessInput { writer, tty: exec.tty.is_some() },
         output: ProcessOutput { reader, program: program.clone(), returned: None, exit: None, over: false },
     };
     if let Some(size) = exec.tty {
         process.input.resize(size).await?;
     }
     Ok(process)
+}
+
+async fn connect(caller: &Caller, exec: &Exec, path: &str) -> Result<(Writer, Reader), BridgeError> {
+    if exec.stdin && exec.tty.is_none() && !caller.server().await.ends_channels {
+        match upgrade::spdy(caller, DOING, path, V4).await {
+            Ok(raw) => return wire::streams(raw, &STREAMS, DOING).await,
+            // No upgrade, so nothing runs yet: a proxy that does not know SPDY.
+            Err(BridgeError::Protocol { source, .. }) => {
+                tracing::debug!(%source, "no SPDY to this cluster; standard input will have no end");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let (socket, protocol) = upgrade::websocket(caller, DOING, path, &[V5, V4]).await?;
+    Ok(wire::channels(socket, protocol == V5, DOING))
 }
 
 fn query(place: &Admitted, exec: &Exec) -> Result<String, BridgeError> {

@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(denied.status(), 126);
         assert_eq!(
             denied.message(),
-            Some("`foo` in the container cannot be run: exec: \"/etc/passwd\": permission denied")
+            Some("`foo` in the container cannot be run: \"/etc/passwd\": permission denied")
         );
         let other = failed("error dialing backend: dial tcp 10.0.0.7:10250: connect: connection refused");
         assert_eq!(other.status(), 69);

@@ -1,20 +1,28 @@
 //! TCP connections into a pod, through the API server.
 //!
-//! Over `v4.channel.k8s.io`, one WebSocket a connection: channel 0 is data, channel 1 carries the kubelet's error text,
-//! and each begins with the port in two bytes. This protocol cannot say that one direction is over.
+//! One connection each. Since 1.31 servers take SPDY inside a WebSocket, older ones bare SPDY; both keep half-closed
+//! connections. Where neither passes, `v4.channel.k8s.io` is left: channel 0 is data, channel 1 the kubelet's error text,
+//! each begins with the port in two bytes, and nothing can say that one direction is over.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::call::Caller;
-use super::socket::{self, Reader, Writer};
-use super::{Admitted, BridgeError};
+use super::wire::{self, Reader, Writer};
+use super::{Admitted, BridgeError, upgrade};
 use crate::terminal::clean;
 
 const DATA: u8 = 0;
 const ERROR: u8 = 1;
 const DOING: &str = "opening a tunnel";
+
+const V4: &str = "v4.channel.k8s.io";
+const SPDY: &str = "portforward.k8s.io";
+const SPDY_IN_WEBSOCKET: &str = "SPDY/3.1+portforward.k8s.io";
 
 /// How long is waited for the kubelet to say that nobody listens. It answers at once when so, and says nothing when
 /// the connection stands; SSH can tell a refusal only before a channel is open.
@@ -37,7 +45,7 @@ impl Tunnel {
     /// Whether the pod can be told that no more is coming while it still answers.
     #[must_use]
     pub const fn half_close_supported(&self) -> bool {
-        false
+        self.input.writer.can_end()
     }
 }
 
@@ -58,7 +66,7 @@ impl TunnelInput {
     /// # Errors
     /// When the connection broke.
     pub async fn write(&self, bytes: Bytes) -> Result<(), BridgeError> {
-        if bytes.is_empty() { Ok(()) } else { self.writer.send(DATA, bytes).await }
+        self.writer.send(DATA, bytes).await
     }
 
     /// Says that no more is coming. Without [`Tunnel::half_close_supported`] this does nothing.
@@ -66,7 +74,7 @@ impl TunnelInput {
     /// # Errors
     /// When the connection broke.
     pub async fn eof(&self) -> Result<(), BridgeError> {
-        Ok(())
+        self.writer.end(DATA).await
     }
 
     /// Ends the connection, both directions.
@@ -78,11 +86,17 @@ impl TunnelInput {
 /// From the pod.
 pub struct TunnelOutput {
     reader: Reader,
+    /// Whether an empty message says that the channel is over.
+    ends: bool,
+    /// Whether the pod has closed its side.
+    over: bool,
     /// Port prefixes that have not come yet, per channel.
     prefix: [bool; 2],
     waiting: Option<Bytes>,
     pod: String,
     port: u16,
+    standing: Standing,
+    key: String,
 }
 
 impl std::fmt::Debug for TunnelOutput {
@@ -95,14 +109,19 @@ impl std::fmt::Debug for TunnelOutput {
 }
 
 impl TunnelOutput {
-    /// What comes next; `None` when the pod has closed. Can be dropped and called again without loss. Not calling it
+    /// What comes next; `None` when the pod has closed its side. Can be dropped and called again without loss. Not calling it
     /// for a while is backpressure.
     pub async fn next(&mut self) -> Option<Result<Bytes, BridgeError>> {
         if let Some(bytes) = self.waiting.take() {
             return Some(Ok(bytes));
         }
         loop {
-            let (channel, mut bytes) = match self.reader.next().await? {
+            let message = match self.over {
+                // A connection that never stood is told by its end first and by its error right after.
+                true => tokio::time::timeout(REFUSAL, self.reader.next()).await.ok().flatten(),
+                false => self.reader.next().await,
+            };
+            let (channel, mut bytes) = match message? {
                 Ok(message) => message,
                 Err(error) => return Some(Err(error)),
             };
@@ -111,6 +130,8 @@ impl TunnelOutput {
                 let _port = bytes.split_to(bytes.len().min(2));
             }
             match channel {
+                DATA if bytes.is_empty() && self.ends => self.over = true,
+                ERROR if bytes.is_empty() && self.over => return None,
                 _ if bytes.is_empty() => {}
                 DATA => return Some(Ok(bytes)),
                 ERROR => return Some(Err(self.failed(&bytes))),
@@ -120,6 +141,7 @@ impl TunnelOutput {
     }
 
     fn failed(&self, said: &[u8]) -> BridgeError {
+        self.standing.forget(&self.key);
         let (pod, port) = (self.pod.clone(), self.port);
         let message = clean(String::from_utf8_lossy(said).trim());
         if message.contains("connection refused") {
@@ -131,20 +153,89 @@ impl TunnelOutput {
     }
 }
 
-/// Connects to `port` of the pod that `place` names.
-pub(super) async fn dial(caller: &Caller, place: &Admitted, port: u16) -> Result<Tunnel, BridgeError> {
-    let path =
-        format!("/api/v1/namespaces/{}/pods/{}/portforward?ports={port}", place.namespace(), place.pod());
-    let (writer, reader, _) = socket::open(caller, DOING, &path, &["v4.channel.k8s.io"])
-        .await
-        .map_err(|error| place.name(error))?;
-    let mut output =
-        TunnelOutput { reader, prefix: [true, true], waiting: None, pod: place.pod().to_string(), port };
-    match tokio::time::timeout(REFUSAL, output.next()).await {
-        Ok(Some(Ok(bytes))) => output.waiting = Some(bytes),
-        Ok(Some(Err(error))) => return Err(error),
-        // Connected and closed at once: for the person's client that is a connection without a word.
-        Ok(None) | Err(_) => {}
+/// Ports at which a connection stood a moment ago, so that the next one need not wait for a refusal.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    seen: Arc<Mutex<HashMap<String, Instant>>>,
+}
+
+impl Standing {
+    const FRESH: Duration = Duration::from_secs(30);
+    const MOST: usize = 1_024;
+
+    fn recently(&self, key: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(key).is_some_and(|at| at.elapsed() < Self::FRESH)
     }
+
+    fn note(&self, key: String) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= Self::MOST {
+            seen.retain(|_, at| at.elapsed() < Self::FRESH);
+        }
+        if seen.len() < Self::MOST {
+            seen.insert(key, Instant::now());
+        }
+    }
+
+    fn forget(&self, key: &str) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// Connects to `port` of the pod that `place` names.
+pub(super) async fn dial(
+    caller: &Caller,
+    standing: &Standing,
+    place: &Admitted,
+    port: u16,
+) -> Result<Tunnel, BridgeError> {
+    let (namespace, pod) = (place.namespace(), place.pod());
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}");
+    let (writer, reader) = connect(caller, &path, port).await.map_err(|error| place.name(error))?;
+    let ends = writer.can_end();
+    let key = format!("{namespace}/{pod}:{port}");
+    let mut output = TunnelOutput {
+        reader,
+        ends,
+        over: false,
+        prefix: [!ends, !ends],
+        waiting: None,
+        pod: pod.to_string(),
+        port,
+        standing: standing.clone(),
+        key: key.clone(),
+    };
+    if !standing.recently(&key) {
+        match tokio::time::timeout(REFUSAL, output.next()).await {
+            Ok(Some(Ok(bytes))) => output.waiting = Some(bytes),
+            Ok(Some(Err(error))) => return Err(error),
+            // Connected and closed at once: for the person's client that is a connection without a word.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    standing.note(key);
     Ok(Tunnel { input: TunnelInput { writer }, output })
+}
+
+async fn connect(caller: &Caller, path: &str, port: u16) -> Result<(Writer, Reader), BridgeError> {
+    let port = port.to_string();
+    // Names are lower case in SPDY; a stream with others is reset.
+    let headers = |kind| [("streamtype", kind), ("port", port.as_str()), ("requestid", "0")];
+    let (data, error) = (headers("data"), headers("error"));
+    let streams: [wire::StreamOf<'_>; 2] = [(&data, false), (&error, true)];
+    if !caller.server().await.tunnels_in_websockets {
+        match upgrade::spdy(caller, DOING, path, SPDY).await {
+            Ok(raw) => return wire::streams(raw, &streams, DOING).await,
+            Err(BridgeError::Protocol { source, .. }) => {
+                tracing::debug!(%source, "no SPDY to this cluster; tunnels cannot be half-closed");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let (socket, protocol) = upgrade::websocket(caller, DOING, path, &[SPDY_IN_WEBSOCKET, V4]).await?;
+    match protocol {
+        V4 => Ok(wire::channels(socket, false, DOING)),
+        _ => wire::streams_in(socket, &streams, DOING).await,
+    }
 }

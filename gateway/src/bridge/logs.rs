@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use url::form_urlencoded::Serializer;
 
@@ -40,7 +40,8 @@ pub(super) async fn open(
         place.pod(),
         query(place, options)
     );
-    let response = caller.send(DOING, &path, &HeaderMap::new()).await.map_err(|error| place.name(error))?;
+    let response =
+        caller.send(DOING, Method::GET, &path, &HeaderMap::new()).await.map_err(|error| place.name(error))?;
     let stream = response.into_body().into_data_stream();
     Ok(stream.map(|piece| piece.map_err(|source| BridgeError::Lost { doing: DOING, source: source.into() })))
 }

@@ -19,9 +19,12 @@ mod logs;
 mod pod;
 mod pods;
 mod resolve;
+mod server;
 mod shell;
-mod socket;
+mod spdy;
 mod target;
+mod upgrade;
+mod wire;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -32,6 +35,7 @@ pub use client::connect;
 pub use error::BridgeError;
 pub use exec::{Exec, Output, Process, ProcessInput, ProcessOutput};
 pub use exit::Exit;
+use forward::Standing;
 pub use forward::{Tunnel, TunnelInput, TunnelOutput};
 pub use host::parse_host;
 pub use logs::LogOptions;
@@ -44,11 +48,14 @@ use crate::identity::Identity;
 use crate::record::SessionId;
 use crate::terminal::Size;
 use call::Caller;
+use server::Server;
 
 /// The way into the cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Bridge {
     base: kube::Client,
+    server: Server,
+    standing: Standing,
     clock: SharedClock,
 }
 
@@ -110,8 +117,8 @@ impl Admitted {
 impl Bridge {
     /// Calls go through `base`, which should come from [`connect`].
     #[must_use]
-    pub const fn new(base: kube::Client, clock: SharedClock) -> Self {
-        Self { base, clock }
+    pub fn new(base: kube::Client, clock: SharedClock) -> Self {
+        Self { base, server: Server::default(), standing: Standing::default(), clock }
     }
 
     /// Finds the container that `target` means, and the permit among `candidates` that covers its pod.
@@ -170,7 +177,7 @@ impl Bridge {
     ) -> Result<Vec<PodRow>, BridgeError> {
         let mut last = None;
         for permit in candidates.permits() {
-            let caller = Caller::new(&self.base, &self.clock, permit, session)?;
+            let caller = Caller::new(&self.base, &self.server, &self.clock, permit, session)?;
             match resolve::list(&caller, namespace, None).await {
                 Ok(pods) => {
                     let covered = |pod: &&Pod| {
@@ -220,7 +227,7 @@ impl Bridge {
     /// # Errors
     /// [`BridgeError::ConnectionRefused`] where nobody listens.
     pub async fn dial(&self, place: &Admitted, port: u16) -> Result<Tunnel, BridgeError> {
-        forward::dial(&place.caller, place, port).await
+        forward::dial(&place.caller, &self.standing, place, port).await
     }
 
     /// Looks up a target with the first candidate whose role lets it.
@@ -233,7 +240,7 @@ impl Bridge {
     ) -> Result<resolve::Found, BridgeError> {
         let mut last = None;
         for permit in candidates.permits() {
-            let caller = Caller::new(&self.base, &self.clock, permit, session)?;
+            let caller = Caller::new(&self.base, &self.server, &self.clock, permit, session)?;
             match resolve::find(&caller, target, port).await {
                 Err(error @ BridgeError::Forbidden { .. }) => last = Some(error),
                 done => return done,
@@ -250,10 +257,13 @@ impl Bridge {
         session: &SessionId,
     ) -> Result<Admitted, BridgeError> {
         let container = pod::container(pod, target.container.as_ref())?;
-        if resolve::needs_running(permit.action()) {
-            pod::running(pod, &container)?;
+        match permit.action() {
+            Action::Shell | Action::Exec => pod::container_running(pod, &container)?,
+            Action::Forward { .. } => pod::running(pod)?,
+            // A log is there before and after.
+            Action::Logs | Action::Look => {}
         }
-        let caller = Caller::new(&self.base, &self.clock, permit, session)?;
+        let caller = Caller::new(&self.base, &self.server, &self.clock, permit, session)?;
         Ok(Admitted { caller, pod: pod::facts(pod)?.name, container })
     }
 }
@@ -273,3 +283,6 @@ fn admit<'a>(
     }
     Err(refused.unwrap_or(AccessError::Unreachable { source: None }).into())
 }
+
+#[cfg(test)]
+mod tests;

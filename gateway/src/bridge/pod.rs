@@ -93,28 +93,29 @@ fn names(pod: &Pod) -> Vec<(&str, &'static str)> {
     spec.containers.iter().map(|c| (c.name.as_str(), "")).chain(init).chain(ephemeral).collect()
 }
 
+/// Whether the pod runs at all.
+///
+/// # Errors
+/// In words, if not.
+pub(super) fn running(pod: &Pod) -> Result<(), BridgeError> {
+    let name = shown(pod);
+    let why = || why_not(pod, None).map(|why| format!(": {why}")).unwrap_or_default();
+    Err(BridgeError::Target(match phase(pod) {
+        "Running" => return Ok(()),
+        _ if pod.metadata.deletion_timestamp.is_some() => format!("pod `{name}` is going away"),
+        "Succeeded" => format!("pod `{name}` has ended (Succeeded)"),
+        "Failed" => format!("pod `{name}` has ended (Failed{})", why()),
+        other => format!("pod `{name}` is not running ({}{})", clean(other), why()),
+    }))
+}
+
 /// Whether something can be run in `container` now.
 ///
 /// # Errors
 /// In words, if not.
-pub(super) fn running(pod: &Pod, container: &ContainerName) -> Result<(), BridgeError> {
+pub(super) fn container_running(pod: &Pod, container: &ContainerName) -> Result<(), BridgeError> {
+    running(pod)?;
     let name = shown(pod);
-    if pod.metadata.deletion_timestamp.is_some() && phase(pod) != "Running" {
-        return Err(BridgeError::Target(format!("pod `{name}` is going away")));
-    }
-    let waiting = || why_not(pod, None).map(|why| format!(": {why}")).unwrap_or_default();
-    match phase(pod) {
-        "Running" => {}
-        "Succeeded" => return Err(BridgeError::Target(format!("pod `{name}` has ended (Succeeded)"))),
-        "Failed" => return Err(BridgeError::Target(format!("pod `{name}` has ended (Failed{})", waiting()))),
-        other => {
-            return Err(BridgeError::Target(format!(
-                "pod `{name}` is not running ({}{})",
-                clean(other),
-                waiting()
-            )));
-        }
-    }
     match statuses(pod).find(|status| status.name == container.as_str()) {
         Some(status) if status.state.as_ref().is_some_and(|state| state.running.is_some()) => Ok(()),
         Some(_) => {

@@ -8,7 +8,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use sallyport_policy::{Action, Namespace};
+use sallyport_policy::Namespace;
 use url::form_urlencoded::byte_serialize;
 
 use super::call::Caller;
@@ -174,11 +174,6 @@ pub(super) fn target_port(service_port: &ServicePort, pod: &Pod) -> Result<u16, 
         };
         BridgeError::Target(format!("pod `{}` has no port called `{name}`", pod::shown(pod)))
     })
-}
-
-/// What is allowed where the pod need not run: its log is there before and after.
-pub(super) const fn needs_running(action: &Action) -> bool {
-    matches!(action, Action::Shell | Action::Exec | Action::Forward { .. })
 }
 
 #[cfg(test)]

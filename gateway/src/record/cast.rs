@@ -114,7 +114,9 @@ impl Events {
             text
         };
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.floor_char_boundary(MAX_TEXT));
+            let fits = |end: &usize| rest.is_char_boundary(*end);
+            let end = (0..=rest.len().min(MAX_TEXT)).rev().find(fits).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(end);
             self.event(at, 'o', now);
             rest = later;
         }

@@ -134,7 +134,7 @@ impl Recording {
     pub fn failed(&self) -> impl Future<Output = RecordError> + Send + 'static {
         let mut failure = self.failure.clone();
         async move {
-            if let Ok(Some(error)) = failure.wait_for(Option::is_some).await.as_deref().map(Clone::clone) {
+            if let Ok(Some(error)) = failure.wait_for(Option::is_some).await.as_deref().cloned() {
                 return error;
             }
             std::future::pending().await

@@ -186,7 +186,7 @@ proptest! {
             bench.program(&after);
             if bench.screen.showing() {
                 // The normal screen still shows it; it goes once the program is back there.
-                bench.program(b"\x1b[?6l\x1b[?1049l\x1b[?47l");
+                bench.program(b"\x1b[?1049l\x1b[?47l\x1b[?6l");
                 prop_assert!(bench.restore());
                 prop_assert!(!bench.screen.showing());
                 bench.same()?;
