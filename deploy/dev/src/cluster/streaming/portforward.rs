@@ -36,14 +36,15 @@ pub(super) fn serve(
     pod: &Value,
     kubelet: &Kubelet,
 ) -> Result<Response, Status> {
-    let ports = ports(params)?;
+    // First, so that a client of another protocol hears of that: it says its ports later.
     let handshake = Handshake::read(request, &[V4])?;
+    let ports = ports(params)?;
     let found = kubelet.pod(object::namespace(pod), object::name(pod), object::uid(pod));
     let found = found.ok_or_else(|| Status::internal("unable to upgrade connection: pod does not exist"))?;
     Ok(handshake.accept(move |socket| stream(socket, ports, found.facts.ip, found.facts.uid.clone())))
 }
 
-fn ports(params: &Params) -> Result<Vec<u16>, Status> {
+pub(super) fn ports(params: &Params) -> Result<Vec<u16>, Status> {
     let words: Vec<&str> = params.all("ports").flat_map(|value| value.split(',')).collect();
     if words.is_empty() {
         return Err(Status::bad_request("query parameter \"ports\" is required"));

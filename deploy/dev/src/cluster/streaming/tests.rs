@@ -231,12 +231,21 @@ async fn requests_that_make_no_sense_are_answered_before_the_upgrade() {
     );
     assert_eq!(get("/exec?command=true&stdout=1").await, (400, "Upgrade request required".into()));
     assert_eq!(get("/exec?stdout=1").await, (400, "you must specify at least 1 command".into()));
-    assert_eq!(get("/portforward?ports=0").await.0, 400);
+    assert_eq!(get("/portforward?ports=0").await, (400, "Upgrade request required".into()));
     assert_eq!(
         get("/log?previous=true").await,
         (400, "previous terminated container \"app\" in pod \"p\" not found".into())
     );
     world.kubelet.stop().await;
+}
+
+#[test]
+fn ports_are_read_as_a_kubelet_reads_them() {
+    let read = |query| portforward::ports(&Params::of(query)).map_err(|status| status.message().to_owned());
+    assert_eq!(read("ports=80,81&ports=5432"), Ok(vec![80, 81, 5432]));
+    assert_eq!(read("ports=0"), Err("port \"0\" must be > 0".into()));
+    assert_eq!(read("ports=65536"), Err("unable to parse \"65536\" as a port".into()));
+    assert_eq!(read(""), Err("query parameter \"ports\" is required".into()));
 }
 
 #[tokio::test]
