@@ -8,11 +8,10 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use sallyport_policy::lifecycle::{Command, Effect, step};
 use sallyport_policy::{Denied, Policy, Question, duration, may_ask};
 
-use super::change::to_the_millisecond;
 use super::policies::InForce;
 use super::{Access, AccessError, Ask, Refusal, RequestView, is_conflict, show, text};
 use crate::audit::{Event, Kind, Outcome};
-use crate::crd::{AccessRequest, AccessRequestSpec, Requester, causes};
+use crate::crd::{AccessRequest, AccessRequestSpec, Requester, causes, to_the_millisecond};
 use crate::identity::Identity;
 
 /// How many requests of one person may be open at once.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::api::{Api, PostParams};
 use sallyport_policy::lifecycle::{Actor, Command, Effect, Life, step};
 use sallyport_policy::{Denied, Policy, RequestName};
@@ -12,7 +11,7 @@ use sallyport_policy::{Denied, Policy, RequestName};
 use super::policies::InForce;
 use super::{Access, AccessError, Refusal, RequestView, is_conflict, show, text};
 use crate::audit::{Event, Kind, Outcome};
-use crate::crd::{AccessRequest, Phase, causes};
+use crate::crd::{AccessRequest, Phase, causes, to_the_millisecond};
 use crate::identity::Identity;
 
 /// How often a write is tried against others' writes.
@@ -36,11 +35,6 @@ impl Decision {
             Self::Revoke(_) => "revoke",
         }
     }
-}
-
-/// A moment as it is stored: to the millisecond, never later than it is.
-pub(super) fn to_the_millisecond(now: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 impl Access {

@@ -35,3 +35,8 @@ pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(error.source(), |cause| cause.source());
     chain.fold(error.to_string(), |text, cause| text + ": " + &cause.to_string())
 }
+
+/// A moment as it is stored: to the millisecond, never later than it is.
+pub(crate) fn to_the_millisecond(now: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
-use crate::crd::{MANAGED_BY, Mirror, REQUEST_LABEL, causes};
+use crate::crd::{MANAGED_BY, Mirror, REQUEST_LABEL, causes, to_the_millisecond};
 
 mod act;
 mod binding;
@@ -162,7 +162,7 @@ async fn settle(hands: &Hands, name: &str, there: &[Arc<RoleBinding>]) -> Result
         return Ok(());
     };
     hands.requests.learn(request.clone());
-    let tasks = plan::plan(&request, there, hands.clock.now());
+    let tasks = plan::plan(&request, there, to_the_millisecond(hands.clock.now()));
     let mut first_failure = None;
     for task in tasks {
         // One failure must not keep the rest: above all not the deletions.

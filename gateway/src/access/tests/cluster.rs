@@ -1,6 +1,13 @@
-//! The same on the API server that `KUBECONFIG` names, for trying by hand:
-//! `KUBECONFIG=… cargo test --lib access::tests::cluster -- --ignored --nocapture`. Needs the custom resources and the
-//! namespace `access-trial` there. The suites in `tests/` are what holds; this is for the workbench.
+//! The same on the embedded API server, and, for trying by hand, on the one that `KUBECONFIG` names:
+//! `KUBECONFIG=… cargo test --lib access::tests::cluster -- --ignored --nocapture`, which needs the custom resources
+//! and the namespace `access-trial` there. The suites in `tests/` are what holds on real clusters.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use sallyport_dev::cluster::{Cluster, ClusterConfig};
 
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, PostParams};
@@ -13,7 +20,33 @@ use crate::crd::AccessPolicy;
 #[ignore = "needs KUBECONFIG, the custom resources and a namespace access-trial"]
 async fn a_grant_from_asking_to_its_end_on_a_real_api_server() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = kube::Client::try_default().await.unwrap();
+    trial(kube::Client::try_default().await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_from_asking_to_its_end_on_the_embedded_api_server() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let dir = tempfile::tempdir().unwrap();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let config = ClusterConfig { dir: dir.path().to_owned(), listen, samples: false, binary: None };
+    let cluster = Cluster::start(config).await.unwrap();
+    let kubeconfig = Kubeconfig::from_yaml(&cluster.admin_kubeconfig().unwrap()).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    let client = kube::Client::try_from(config).unwrap();
+    let resources: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for manifest in crate::crd::manifests() {
+        resources.create(&PostParams::default(), &manifest).await.unwrap();
+    }
+    let namespaces: Api<NamespaceObject> = Api::all(client.clone());
+    let mut namespace = NamespaceObject::default();
+    namespace.metadata.name = Some("access-trial".into());
+    namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+    trial(client).await;
+    cluster.shutdown().await;
+}
+
+async fn trial(client: kube::Client) {
     let policies: Api<AccessPolicy> = Api::all(client.clone());
     let mut trial = policy("access-trial", 1);
     trial["spec"]["namespaces"] = json!(["access-trial"]);
