@@ -7,6 +7,9 @@ mod namespaces;
 mod pods;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -6,8 +6,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use http::{HeaderMap, Uri};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -102,6 +103,35 @@ impl Entry {
     /// `auditID`, also sent back in the header `Audit-Id`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+}
+
+/// Writes `ResponseComplete` when it is dropped: with the last of the answer, or with the connection.
+#[derive(Debug)]
+pub(super) struct End {
+    log: Arc<AuditLog>,
+    entry: Entry,
+    code: u16,
+}
+
+impl End {
+    pub(super) fn new(log: Arc<AuditLog>, entry: Entry, code: u16) -> End {
+        End { log, entry, code }
+    }
+
+    /// The body, with this end attached.
+    pub(super) fn after(self, body: Body) -> Body {
+        let frames = http_body_util::BodyExt::map_frame(body, move |frame| {
+            let _until_the_body_is_dropped = &self;
+            frame
+        });
+        Body::new(frames)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.log.write(&self.entry, "ResponseComplete", Some((self.code, None)));
     }
 }
 

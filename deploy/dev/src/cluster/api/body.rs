@@ -1,5 +1,7 @@
 //! Reading request bodies, bounded, as JSON or YAML.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -9,6 +11,9 @@ use super::request::header;
 use super::{LARGEST_BODY, protobuf};
 use crate::cluster::status::Status;
 
+/// A body has this long to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The content type without parameters.
 pub(super) fn content_type(headers: &HeaderMap) -> &str {
     header(headers, "content-type").split(';').next().unwrap_or("").trim()
@@ -16,7 +21,15 @@ pub(super) fn content_type(headers: &HeaderMap) -> &str {
 
 /// The whole body; 413 beyond the limit.
 pub(super) async fn bytes(request: Request<Body>) -> Result<bytes::Bytes, Status> {
-    match Limited::new(request.into_body(), LARGEST_BODY).collect().await {
+    let whole = Limited::new(request.into_body(), LARGEST_BODY).collect();
+    let Ok(whole) = tokio::time::timeout(PATIENCE, whole).await else {
+        return Err(Status::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "Timeout",
+            "the request body did not arrive in time",
+        ));
+    };
+    match whole {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(e) if e.is::<http_body_util::LengthLimitError>() => Err(Status::too_large(LARGEST_BODY)),
         Err(_) => Err(Status::bad_request("the request body could not be read")),

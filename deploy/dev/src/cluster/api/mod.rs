@@ -57,7 +57,7 @@ pub struct Api {
     pub(super) authorizer: Authorizer,
     pub(super) tokens: Tokens,
     pub(super) signer: Signer,
-    pub(super) audit: AuditLog,
+    pub(super) audit: Arc<AuditLog>,
     pub(super) kubelet: Kubelet,
     pub(super) watches: Arc<Semaphore>,
     pub(super) shutdown: CancellationToken,
@@ -79,7 +79,7 @@ impl Api {
             store,
             tokens,
             signer,
-            audit,
+            audit: Arc::new(audit),
             kubelet,
             watches: Arc::new(Semaphore::new(MOST_WATCHES)),
             shutdown,
@@ -91,19 +91,26 @@ impl Api {
         let info = RequestInfo::of(request.method(), request.uri());
         let mut entry = Entry::new(&info, request.uri(), request.headers(), peer.ip().to_string());
         let id = entry.id().to_owned();
+        let long = is_long_running(&info);
         let mut response = match self.admitted(&info, &request, &mut entry) {
             Ok(user) => {
-                let long = is_long_running(&info);
-                if long {
-                    self.audit.write(&entry, "ResponseStarted", None);
-                }
                 let context = Context { user, info };
                 self.serve(&context, request).await.unwrap_or_else(IntoResponse::into_response)
             }
             Err(status) => status.into_response(),
         };
         let status = response.extensions_mut().remove::<Status>();
-        self.audit.write(&entry, "ResponseComplete", Some((response.status().as_u16(), status.as_ref())));
+        let code = response.status().as_u16();
+        if long && status.is_none() {
+            self.audit.write(&entry, "ResponseStarted", Some((code, None)));
+        }
+        // A stream to a pod leaves this server's sight with its upgrade; other streams are followed to their end.
+        if long && status.is_none() && response.status().is_success() {
+            let end = audit::End::new(self.audit.clone(), entry, code);
+            response = response.map(|body| end.after(body));
+        } else {
+            self.audit.write(&entry, "ResponseComplete", Some((code, status.as_ref())));
+        }
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("audit-id", value);
         }

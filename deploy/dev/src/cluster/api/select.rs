@@ -278,3 +278,56 @@ fn supported(id: &ResourceId) -> &'static [&'static str] {
         &[]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn label_selectors_match_as_documented() {
+        let object = json!({"metadata": {"labels": {"app": "api", "tier": "front", "n": "5"}}});
+        let cases = [
+            ("", true),
+            ("app=api", true),
+            ("app==api,tier=front", true),
+            ("app=api,tier=back", false),
+            ("app!=api", false),
+            ("missing!=x", true),
+            ("app in (web, api)", true),
+            ("app notin (web,api)", false),
+            ("missing notin (a)", true),
+            ("app", true),
+            ("!app", false),
+            ("!missing", true),
+            ("n>4", true),
+            ("n<5", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(LabelSelector::parse(text).unwrap().matches(&object), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_selector_is_refused() {
+        for text in ["a b", "=x", "a in b", "a=b=c d", "a in (", "a=-b", "(,)"] {
+            assert!(LabelSelector::parse(text).is_err(), "{text}");
+        }
+        assert!(LabelSelector::parse(&vec!["a=b"; 65].join(",")).is_err());
+    }
+
+    #[test]
+    fn field_selectors_know_what_a_collection_can_be_selected_by() {
+        let pod = json!({"metadata": {"name": "x"}, "status": {"phase": "Running"}});
+        let parse = |t: &str| FieldSelector::parse(t).unwrap();
+        assert!(parse("status.phase=Running,metadata.name!=y").matches(&pod));
+        assert!(!parse("status.phase!=Running").matches(&pod));
+        assert_eq!(parse("metadata.name=x").exact_name().as_deref(), Some("x"));
+        assert_eq!(
+            parse("spec.foo=1").check(&store::PODS).unwrap_err(),
+            "field label not supported: spec.foo"
+        );
+        parse("status.phase=Running").check(&store::PODS).unwrap();
+    }
+}

@@ -133,3 +133,54 @@ fn plain(items: &[Value]) -> Vec<Value> {
 fn own((key, value): (&String, &Value)) -> (String, Value) {
     (key.clone(), value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn merged(target: Value, patch: Value) -> Value {
+        let mut target = target;
+        merge(&mut target, &patch).unwrap();
+        target
+    }
+
+    #[test]
+    fn items_are_told_apart_by_their_key() {
+        let pod = json!({"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]});
+        let after =
+            merged(pod, json!({"containers": [{"name": "b", "image": "2"}, {"name": "c", "image": "3"}]}));
+        let expected =
+            json!([{"name": "a", "image": "1"}, {"name": "b", "image": "2"}, {"name": "c", "image": "3"}]);
+        assert_eq!(after["containers"], expected);
+    }
+
+    #[test]
+    fn directives_delete_and_replace() {
+        let pod =
+            json!({"containers": [{"name": "a"}, {"name": "b"}], "metadata": {"finalizers": ["x", "y"]}});
+        let after = merged(pod.clone(), json!({"containers": [{"name": "a", "$patch": "delete"}]}));
+        assert_eq!(after["containers"], json!([{"name": "b"}]));
+        let after = merged(pod.clone(), json!({"containers": [{"$patch": "replace"}, {"name": "z"}]}));
+        assert_eq!(after["containers"], json!([{"name": "z"}]));
+        let after = merged(pod.clone(), json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x"]}}));
+        assert_eq!(after["metadata"]["finalizers"], json!(["y"]));
+        assert_eq!(merged(pod, json!({"containers": null})), json!({"metadata": {"finalizers": ["x", "y"]}}));
+    }
+
+    #[test]
+    fn ports_of_services_and_of_containers_have_different_keys() {
+        let service = merged(
+            json!({"ports": [{"port": 80, "name": "a"}]}),
+            json!({"ports": [{"port": 80, "name": "b"}]}),
+        );
+        assert_eq!(service, json!({"ports": [{"port": 80, "name": "b"}]}));
+    }
+
+    #[test]
+    fn lists_without_a_key_are_replaced() {
+        assert_eq!(merged(json!({"args": ["a", "b"]}), json!({"args": ["c"]})), json!({"args": ["c"]}));
+        assert_eq!(merged(json!({"subjects": [1]}), json!({"subjects": []})), json!({"subjects": []}));
+    }
+}

@@ -100,3 +100,64 @@ pub(crate) fn percent_decoded(key: &str) -> String {
     }
     String::from_utf8(bytes).unwrap_or_else(|_| key.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn every_part_is_asked_for_by_itself() {
+        let asked = asked(&headers(&[
+            ("Impersonate-User", "alice"),
+            ("Impersonate-Group", "oncall"),
+            ("Impersonate-Group", "sallyport:grant:x"),
+            ("Impersonate-Extra-sallyport.dev%2Fsession", "s1"),
+        ]))
+        .unwrap()
+        .unwrap();
+        let asked: Vec<String> =
+            checks(&asked).iter().map(|c| format!("{} {} {}", c.group, c.combined(), c.name)).collect();
+        let expected = [
+            " users alice",
+            " groups oncall",
+            " groups sallyport:grant:x",
+            "authentication.k8s.io userextras/sallyport.dev/session s1",
+        ];
+        assert_eq!(asked, expected);
+    }
+
+    #[test]
+    fn groups_without_a_user_are_refused() {
+        assert!(asked(&headers(&[("Impersonate-Group", "x")])).is_err());
+        assert_eq!(asked(&headers(&[])).unwrap(), None);
+    }
+
+    #[test]
+    fn the_usual_groups_come_by_themselves() {
+        let user = |name: &str, groups: &[&str]| {
+            let groups = groups.iter().map(|g| (*g).to_owned()).collect();
+            completed(User { username: name.into(), groups, ..User::default() }).groups
+        };
+        assert_eq!(user("alice", &["a"]), ["a", "system:authenticated"]);
+        assert_eq!(user("system:anonymous", &[]), ["system:unauthenticated"]);
+        let account = ["system:serviceaccounts", "system:serviceaccounts:ns", "system:authenticated"];
+        assert_eq!(user("system:serviceaccount:ns:x", &[]), account);
+    }
+
+    #[test]
+    fn escapes_are_decoded_and_broken_ones_kept() {
+        for (from, to) in
+            [("a%2Fb", "a/b"), ("a%2", "a%2"), ("%zz", "%zz"), ("%c3%a9", "\u{e9}"), ("%ff", "%ff")]
+        {
+            assert_eq!(percent_decoded(from), to);
+        }
+    }
+}

@@ -17,6 +17,9 @@ use super::time;
 
 mod owners;
 
+#[cfg(test)]
+mod tests;
+
 const EVERY: Duration = Duration::from_millis(100);
 /// Events are kept for an hour, as the real server does.
 const EVENT_LIFE: i64 = 3_600;

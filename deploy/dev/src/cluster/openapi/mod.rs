@@ -25,11 +25,17 @@ pub(crate) fn index(catalog: &Catalog) -> Value {
     json!({"paths": paths})
 }
 
-/// Changes when the document does, so that clients may keep it.
+/// Changes when the document does, so that clients may keep it. Built-in schemas change with the program only.
 fn hash_of(catalog: &Catalog, group: &str, version: &str) -> String {
     use sha2::{Digest, Sha256};
-    let text = self::group(catalog, group, version).map(|v| v.to_string()).unwrap_or_default();
-    Sha256::digest(text.as_bytes()).iter().take(16).map(|b| format!("{b:02X}")).collect()
+    let mut hash = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
+    for kind in catalog.all().iter().filter(|k| k.id.group() == group && k.version == version) {
+        hash.update(&kind.kind);
+        if let (Some(schema), Some(_)) = (&kind.schema, &kind.custom) {
+            hash.update(schema.root().to_string());
+        }
+    }
+    hash.finalize().iter().take(16).map(|b| format!("{b:02X}")).collect()
 }
 
 /// The document of one group and version.

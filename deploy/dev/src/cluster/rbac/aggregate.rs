@@ -6,8 +6,21 @@ use super::{Rule, rules};
 use crate::cluster::api::select::LabelSelector;
 use crate::cluster::store::{self, Store, object};
 
+/// Aggregated roles may be gathered into others; a chain longer than this stays unfinished.
+const LONGEST_CHAIN: usize = 8;
+
 /// Brings every aggregated ClusterRole up to date. Called after each write of a ClusterRole; it writes only what changed.
 pub(crate) fn refresh(store: &Store) {
+    for _ in 0..LONGEST_CHAIN {
+        let before = store.version();
+        pass(store);
+        if store.version() == before {
+            return;
+        }
+    }
+}
+
+fn pass(store: &Store) {
     let (roles, _) = store.list(&store::CLUSTERROLES, None);
     for role in &roles {
         let selectors = role.pointer("/aggregationRule/clusterRoleSelectors").and_then(Value::as_array);

@@ -8,6 +8,9 @@ pub(crate) mod bootstrap;
 pub(crate) mod escalate;
 pub(crate) mod rule;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde_json::Value;
