@@ -185,6 +185,9 @@ impl Api {
             // Without a namespace only listing and watching across all of them is possible.
             return Err(Status::method_not_allowed());
         }
+        if info.name.is_empty() && matches!(info.verb.as_str(), "update" | "patch") {
+            return Err(Status::method_not_allowed());
+        }
         if kind.verbs == ["create"] {
             return self.review(context, &kind, request).await;
         }

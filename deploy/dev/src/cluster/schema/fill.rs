@@ -60,7 +60,7 @@ fn prune_map(
         if of.builtin && value.is_null() {
             drop.push((key.clone(), known.is_none() && !anything));
         } else if let Some(schema) = known {
-            if !(is_envelope(depth, key) && !of.builtin) {
+            if of.builtin || !is_envelope(depth, key) {
                 prune(of, schema, value, &join(key), depth + 1, gone);
             }
         } else if let Some(schema) = additional.filter(|a| a.is_object()) {
