@@ -113,6 +113,6 @@ impl Access {
 /// What to type to get it.
 fn line_to_type(policy: &Policy, namespace: &Namespace) -> String {
     let length = duration::show(ask::usual(policy));
-    let reason = if policy.reason_required() { " --reason \"…\"" } else { "" };
+    let reason = if policy.reason_required() { " --reason WHY" } else { "" };
     format!("request {} -n {namespace} --for {length}{reason}", policy.name())
 }

@@ -92,7 +92,7 @@ pub enum BridgeError {
     Target(String),
     /// Neither `bash` nor `sh` in the container.
     #[error(
-        "container `{container}` has no shell (neither `bash` nor `sh`); `exec … -- PROGRAM` runs a program without one"
+        "container `{container}` has no shell (neither `bash` nor `sh`); `exec TARGET -- PROGRAM` runs a program without one"
     )]
     NoShell {
         /// Which.

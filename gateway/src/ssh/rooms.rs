@@ -281,7 +281,9 @@ fn named(target: &Target) -> String {
 async fn reply(output: &Outflow, reply: Reply) {
     let sent = async {
         if !reply.stderr.is_empty() {
-            output.stderr(output.lines(reply.stderr)).await?;
+            // What went wrong is signed, as it is in sessions: there a program's words stand beside ours.
+            let by = if reply.exit == 0 { "" } else { "sallyport: " };
+            output.stderr(output.lines(format!("{by}{}", reply.stderr))).await?;
         }
         if !reply.stdout.is_empty() {
             output.stdout(output.lines(reply.stdout)).await?;

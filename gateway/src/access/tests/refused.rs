@@ -16,7 +16,7 @@ async fn without_a_grant_the_line_to_type_is_named() {
     assert_eq!(
         line(&error),
         "refused: shell in `payments`: you have no grant that allows it (no grant, no access); policy `debug` would \
-         allow it, ask with: request debug -n payments --for 1h --reason \"…\""
+         allow it, ask with: request debug -n payments --for 1h --reason WHY"
     );
     assert_eq!(house.events().last(), Some(&Kind::AccessRefused));
     let asked = house.ask(&alice()).await.unwrap();
