@@ -97,7 +97,8 @@ impl ProcessInput {
     /// Sends to standard input. Waits while the command does not read.
     ///
     /// # Errors
-    /// When the connection broke.
+    /// When the connection is closed: broken, or the command has ended. Which of the two, [`ProcessOutput::next`] says;
+    /// go on reading it.
     pub async fn write(&self, bytes: Bytes) -> Result<(), BridgeError> {
         self.writer.send(STDIN, bytes).await
     }
@@ -212,7 +213,8 @@ pub(super) async fn start(caller: &Caller, place: &Admitted, exec: &Exec) -> Res
         output: ProcessOutput { reader, program: program.clone(), returned: None, exit: None, over: false },
     };
     if let Some(size) = exec.tty {
-        process.input.resize(size).await?;
+        // A command that ended at once has closed the connection; its output says how.
+        let _ = process.input.resize(size).await;
     }
     Ok(process)
 }
