@@ -132,7 +132,7 @@ impl Cluster {
         ];
         let cluster = Cluster { api, kubelet, pki, address, audit: path, shutdown, tasks };
         if config.samples {
-            cluster.apply(&workloads::samples())?;
+            seed::samples(&cluster.api, &workloads::samples())?;
         }
         Ok(cluster)
     }

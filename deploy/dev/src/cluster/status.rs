@@ -109,7 +109,9 @@ impl Status {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
         });
-        if !self.details.is_empty() {
+        // The real server sends empty details for what it refuses before it knows an object.
+        let early = matches!(self.code.as_u16(), 403..=405 | 415);
+        if early || !self.details.is_empty() {
             super::store::object::child_mut(&mut body, "details").clone_from(&self.details);
         }
         body

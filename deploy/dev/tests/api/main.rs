@@ -224,3 +224,46 @@ async fn bad_input_costs_its_sender_one_clear_answer() {
         assert_eq!((body["kind"].as_str(), body["code"].as_u64()), (Some("Status"), Some(u64::from(code))));
     }
 }
+
+#[tokio::test]
+async fn a_custom_resource_is_never_replaced_blindly_and_its_status_has_its_own_door() {
+    let world = World::start().await;
+    let schema = json!({"type": "object", "properties": {
+        "spec": {"type": "object", "properties": {"size": {"type": "integer", "maximum": 10}}},
+        "status": {"type": "object", "properties": {"phase": {"type": "string"}}},
+    }});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema}}]},
+    });
+    let admin = world.admin();
+    assert_eq!(
+        admin.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await.0,
+        201
+    );
+    let widgets = "/apis/example.com/v1/widgets";
+    let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 3}, "status": {"phase": "Up"}});
+    let (code, made) = admin.post(widgets, &widget).await;
+    assert_eq!(
+        (code.as_u16(), &made["status"], &made["metadata"]["generation"]),
+        (201, &Value::Null, &json!(1))
+    );
+    let path = format!("{widgets}/w");
+    let (code, status) = admin.put(&path, &widget).await;
+    assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
+    let message = "widgets.example.com \"w\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update";
+    assert_eq!(status["message"], message);
+    let both = json!({"spec": {"size": 5}, "status": {"phase": "Up"}});
+    let (_, after) = admin.merge(&format!("{path}/status"), &both).await;
+    assert_eq!((&after["spec"]["size"], &after["status"]["phase"]), (&json!(3), &json!("Up")));
+    let (_, after) = admin.merge(&path, &json!({"spec": {"size": 6}, "status": {"phase": "Down"}})).await;
+    assert_eq!((&after["spec"]["size"], &after["status"]["phase"]), (&json!(6), &json!("Up")));
+    assert_eq!(after["metadata"]["generation"], 2);
+    assert_eq!(admin.merge(&path, &json!({"spec": {"size": 11}})).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let applied = admin.request(Method::PATCH, &format!("{widgets}/fresh?fieldManager=t"));
+    let applied = applied.header("content-type", "application/apply-patch+yaml");
+    let text = "{apiVersion: example.com/v1, kind: Widget, metadata: {name: fresh}, spec: {size: 1}}";
+    assert_eq!(answer(applied.body(text)).await.0, StatusCode::CREATED);
+}

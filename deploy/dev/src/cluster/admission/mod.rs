@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::auth::User;
 use super::catalog::Kind;
 use super::rbac::{Authorizer, aggregate, escalate};
-use super::schema::{Cause, Schema};
+use super::schema::{Cause, CauseKind, Schema};
 use super::status::Status;
 use super::store::{self, ResourceId, Store, object};
 use super::{catalog, defaults};
@@ -72,6 +72,15 @@ impl Admission<'_> {
         let mut causes = self.defaulted_and_checked(object);
         if let Operation::Update { current, subresource: "" } = operation {
             causes.extend(immutable::check(&self.kind.id, current, object));
+        }
+        if let Some(fault) =
+            causes.iter().find(|c| self.kind.custom.is_none() && c.kind == CauseKind::TypeInvalid)
+        {
+            // A built-in object with such a field cannot even be decoded by the real server.
+            let (kind, version) = (&self.kind.kind, &self.kind.version);
+            let why = format!("{}: {}", fault.field, fault.message);
+            let message = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
+            return Err(Status::bad_request(message));
         }
         if !causes.is_empty() {
             return Err(invalid(self.kind, object, &causes));

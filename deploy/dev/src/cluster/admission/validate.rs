@@ -48,9 +48,13 @@ pub(super) fn metadata(kind: &Kind, object: &Value) -> Vec<Cause> {
 
 fn check_name(id: &ResourceId, name: &str, causes: &mut Vec<Cause>) {
     let field = "metadata.name";
+    if name.is_empty() {
+        causes.push(Cause::required(field, "name or generateName is required"));
+        return;
+    }
     if id.group() == "rbac.authorization.k8s.io" {
         // Role names only have to fit into one segment of a path.
-        if matches!(name, "" | "." | "..") || name.contains(['/', '%']) {
+        if matches!(name, "." | "..") || name.contains(['/', '%']) {
             causes.push(Cause::invalid(
                 field,
                 &json!(name),

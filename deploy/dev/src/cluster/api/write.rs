@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, Request, StatusCode, Uri};
 use rand::seq::IndexedRandom;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::context::Context;
 use super::output::{Output, json_response};
@@ -124,6 +124,9 @@ impl Api {
             .await?
             .ok_or_else(|| Status::bad_request("the body of the request is empty"))?;
         let current = self.store.fetch(&kind.id, &scope(kind, context), &context.info.name)?;
+        if object::meta(&next, "resourceVersion").is_empty() && !kind.takes_unconditional_updates() {
+            return Err(unconditional(kind, &context.info.name));
+        }
         let (done, warnings) = self.replace(context, kind, &current, next, options)?;
         Ok(warned(json_response(StatusCode::OK, &output.one(kind, &done)), &warnings))
     }
@@ -230,6 +233,15 @@ impl Api {
         admission.after(&done);
         Ok((done, warnings))
     }
+}
+
+/// Some kinds are never replaced without saying which version is meant.
+fn unconditional(kind: &Kind, name: &str) -> Status {
+    let why = "Invalid value: 0x0: must be specified for an update";
+    let message = format!("{} \"{name}\" is invalid: metadata.resourceVersion: {why}", kind.id);
+    let cause = json!([{"reason": "FieldValueInvalid", "message": why, "field": "metadata.resourceVersion"}]);
+    let status = Status::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+    status.about(&kind.id, name).detail("causes", cause)
 }
 
 /// `prefix` and five random letters; the prefix is cut so that the whole fits a label.

@@ -59,6 +59,11 @@ impl Kind {
         self.subresources.iter().any(|s| s.name == subresource)
     }
 
+    /// May an update leave out the version that it replaces?
+    pub(crate) fn takes_unconditional_updates(&self) -> bool {
+        self.custom.is_none() && self.id != store::LEASES && self.id != store::CUSTOMRESOURCEDEFINITIONS
+    }
+
     /// The status is written through the subresource only.
     pub(crate) fn has_status(&self) -> bool {
         self.has("status")

@@ -84,17 +84,18 @@ impl Store {
 }
 
 fn check_preconditions(id: &ResourceId, current: &Value, how: &Delete) -> Result<(), StoreError> {
-    let is = object::uid(current);
-    if let Some(uid) = how.uid.as_deref().filter(|uid| *uid != is) {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {is}");
-        return Err(conflict(id, current, why));
-    }
-    let is = object::meta(current, "resourceVersion");
-    if let Some(version) = how.resource_version.as_deref().filter(|v| *v != is) {
-        let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {is}"
-        );
-        return Err(conflict(id, current, why));
+    let parts = [
+        ("UID", &how.uid, object::uid(current), "deleted and then recreated"),
+        ("ResourceVersion", &how.resource_version, object::meta(current, "resourceVersion"), "modified"),
+    ];
+    for (what, wanted, is, happened) in parts {
+        if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != is) {
+            let why = format!(
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). \
+                 The object might have been {happened}"
+            );
+            return Err(conflict(id, current, why));
+        }
     }
     Ok(())
 }
