@@ -108,17 +108,27 @@ async fn ask<D: Desk>(desk: &D, context: &Context, request: Request) -> Result<R
     Ok(told(&request, output, asked(context, &request)))
 }
 
-/// The answer to something that was done to a request; one that failed to open is said on stderr.
+/// The answer to something that was done to a request; one that cannot be opened, for good or for now, is said on
+/// stderr.
 fn told(request: &RequestView, output: Output, text: String) -> Reply {
     let mut reply = match output {
         Output::Json => Reply::json(request),
         Output::Table => Reply::said(text),
     };
-    if request.phase == Phase::Failed {
-        let why = request.message.as_deref().unwrap_or("see the gateway's log");
-        reply =
-            reply.beside(format!("{} could not be opened: {}", show::line(&request.name), show::line(why)));
-        reply.exit = 70;
+    let name = show::line(&request.name);
+    match (request.phase, &request.message) {
+        (Phase::Failed, why) => {
+            let why = show::line(why.as_deref().unwrap_or("see the gateway's log"));
+            reply = reply.beside(format!("{name} could not be opened: {why}"));
+            reply.exit = 70;
+        }
+        (Phase::Approved, Some(why)) => {
+            let why = show::line(why);
+            reply = reply
+                .beside(format!("{name} is approved and cannot be opened yet: {why}; it is tried again"));
+            reply.exit = 70;
+        }
+        _ => {}
     }
     reply
 }

@@ -402,6 +402,21 @@ fn a_grant_that_could_not_be_opened_is_told_on_stderr_and_fails() {
 }
 
 #[test]
+fn an_approved_request_that_cannot_be_opened_yet_says_why() {
+    let failed = RequestView {
+        phase: Phase::Approved,
+        message: Some("namespace `payments` does not exist".to_owned()),
+        ..active()
+    };
+    let reply = run_line(&Fixed { after: Some(failed), ..Fixed::default() }, "approve oncall-debug-7k2m9x");
+    assert_eq!(reply.exit, 70);
+    assert_eq!(
+        reply.stderr,
+        "oncall-debug-7k2m9x is approved and cannot be opened yet: namespace `payments` does not exist; it is tried again\n"
+    );
+}
+
+#[test]
 fn a_refusal_is_one_line_on_stderr_and_status_77() {
     let reply = run_line(&Fixed::default(), "approve oncall-debug-7k2m9x");
     assert_eq!((reply.stdout.as_str(), reply.exit), ("", 77));
