@@ -97,18 +97,27 @@ impl Reply {
 
     /// Not allowed: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED with a text that OpenSSH shows.
     pub(crate) async fn prohibit(self, why: &str) {
-        self.0.reject(ChannelOpenFailure::Other { code: 1, reason: why.to_owned() }).await;
+        self.0.reject(because(1, why)).await;
     }
 
     /// Allowed, and nobody answers there: SSH_OPEN_CONNECT_FAILED.
     pub(crate) async fn unreachable(self, why: &str) {
-        self.0.reject(ChannelOpenFailure::Other { code: 2, reason: why.to_owned() }).await;
+        self.0.reject(because(2, why)).await;
     }
 
     /// No room: SSH_OPEN_RESOURCE_SHORTAGE.
     pub(crate) async fn no_room(self, why: &str) {
-        self.0.reject(ChannelOpenFailure::Other { code: 4, reason: why.to_owned() }).await;
+        self.0.reject(because(4, why)).await;
     }
+}
+
+/// A reason that OpenSSH shows as it is: it prints anything but ASCII as octal numbers.
+fn because(code: u32, why: &str) -> ChannelOpenFailure {
+    let ascii = |c: char| match c {
+        ' '..='~' => c,
+        _ => '?',
+    };
+    ChannelOpenFailure::Other { code, reason: why.replace('…', "...").chars().map(ascii).collect() }
 }
 
 /// What the handler keeps of a channel.
@@ -255,12 +264,10 @@ impl Channels {
         self.lock().get_mut(&id).map(f)
     }
 
-    /// The queue of a channel, and how long the loop may be held back for it: hardly at all while others of the
-    /// same connection would wait too.
-    pub(super) fn inbox(&self, id: ChannelId) -> Option<(Arc<Inbox>, Duration)> {
+    /// The queue of a channel, and whether it is the connection's only one.
+    pub(super) fn inbox(&self, id: ChannelId) -> Option<(Arc<Inbox>, bool)> {
         let entries = self.lock();
-        let slice = if entries.len() > 1 { Duration::from_millis(10) } else { Duration::from_millis(500) };
-        entries.get(&id).map(|entry| (Arc::clone(&entry.inbox), slice))
+        entries.get(&id).map(|entry| (Arc::clone(&entry.inbox), entries.len() == 1))
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Peer::data`], which holds the loop back in short slices when a channel has taken in too much (`inbound`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use russh::keys::{Certificate, PublicKey};
 use russh::server::{
@@ -28,6 +29,9 @@ const MAX_COMMAND_BYTES: usize = 64 * 1024;
 /// closed it first, so each leaves a few kilobytes behind.
 const MAX_CHANNELS_EVER: u64 = 20_000;
 
+/// The loop is held back by no less than this at a time.
+const DEBT: Duration = Duration::from_millis(5);
+
 /// One client.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -37,6 +41,8 @@ pub(super) struct Peer {
     door: Door,
     channels: Channels,
     opened: u64,
+    /// How long the loop has yet to be held back.
+    debt: Duration,
 }
 
 impl Peer {
@@ -46,7 +52,7 @@ impl Peer {
         channels: Channels,
         taken: Taken,
     ) -> Self {
-        Self { shared, connection, taken, door: Door::default(), channels, opened: 0 }
+        Self { shared, connection, taken, door: Door::default(), channels, opened: 0, debt: Duration::ZERO }
     }
 
     /// Why no further channel may be opened, if so.
@@ -259,17 +265,20 @@ impl Handler for Peer {
         &mut self,
         channel: ChannelId,
         data: &[u8],
-        session: &mut Session,
+        _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let Some((inbox, slice)) = self.channels.inbox(channel) else { return Ok(()) };
+        let Some((inbox, alone)) = self.channels.inbox(channel) else { return Ok(()) };
         match inbox.push(data) {
             Pressure::Easy => {}
-            Pressure::Slow => inbox.room(slice).await,
-            Pressure::Over => {
-                // The session says so to the client and ends; more data until then is dropped.
-                self.channels.with(channel, |entry| entry.overfull.cancel());
-                let _ = session;
+            Pressure::Slow(full) => {
+                // Timers are too coarse for a packet's share; several are waited for together.
+                self.debt += inbound::slice(data.len(), full, alone);
+                if self.debt >= DEBT {
+                    inbox.room(std::mem::take(&mut self.debt)).await;
+                }
             }
+            // The session says so to the client and ends; more data until then is dropped.
+            Pressure::Over => _ = self.channels.with(channel, |entry| entry.overfull.cancel()),
         }
         Ok(())
     }

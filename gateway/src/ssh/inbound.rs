@@ -27,6 +27,9 @@ use tokio::sync::Notify;
 use spool::{SLOT, Spool};
 use state::{Piece, State};
 
+/// What a client may have under way on a channel, in bytes.
+pub(super) const WINDOW: u32 = 2 << 20;
+
 /// How much one channel may hold, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -40,7 +43,7 @@ pub(super) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { memory: 4 << 20, soft: 256 << 20, hard: 512 << 20 }
+        Self { memory: 4 << 20, soft: 256 << 20, hard: 1 << 30 }
     }
 }
 
@@ -93,12 +96,12 @@ impl Share {
 }
 
 /// What the loop is to do after a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pressure {
     /// Go on.
     Easy,
-    /// Wait in [`Inbox::room`] for a slice, then go on.
-    Slow,
+    /// Wait in [`Inbox::room`] for a [`slice`], then go on. How full it is, from 0 (soft bound) to 1 (hard bound).
+    Slow(f32),
     /// The bytes were not taken: end the channel.
     Over,
 }
@@ -159,19 +162,42 @@ impl Shared {
 
     fn pressure(&self, state: &State) -> Pressure {
         let bounds = self.bounds;
-        let memory = state.memory_bytes();
-        let tight = self.budget.memory.exhausted();
         // The spooler needs a moment to catch up, so memory has its own ceilings above `memory`.
+        let tight = self.budget.memory.exhausted();
         let (slow, over) =
             if tight { (bounds.memory / 4, bounds.memory) } else { (bounds.memory * 2, bounds.memory * 4) };
-        if state.bytes() > bounds.hard || memory > over {
+        let memory = fullness(state.memory_bytes() as u64, slow as u64, over as u64);
+        let full = memory.max(fullness(state.bytes(), bounds.soft, bounds.hard));
+        if full >= 1.0 {
             Pressure::Over
-        } else if state.bytes() > bounds.soft || memory > slow {
-            Pressure::Slow
+        } else if full > 0.0 {
+            Pressure::Slow(full)
         } else {
             Pressure::Easy
         }
     }
+}
+
+/// 0 up to `soft`, 1 from `hard` on.
+fn fullness(bytes: u64, soft: u64, hard: u64) -> f32 {
+    bytes.saturating_sub(soft) as f32 / hard.saturating_sub(soft).max(1) as f32
+}
+
+/// The slowest that a client is made where other sessions share its connection, in bytes a second: whatever it has
+/// under way on this channel (at most a window, [`WINDOW`]) is in front of everything that it sends on others, so no
+/// keystroke there waits longer than half a second.
+const SHARED_PACE: f32 = WINDOW as f32 * 2.0;
+
+/// The slowest that a client is made which has this channel only. It may want another one at any time, and that
+/// request, too, comes behind a window of this channel: four seconds at worst.
+const LONE_PACE: f32 = WINDOW as f32 / 4.0;
+
+/// How long the loop may be held back after `bytes` of a channel that is `full` between the soft (0) and the hard (1)
+/// bound. Hardly at all at first, since the loop also carries the output that a filter must get rid of before it
+/// reads on.
+pub(super) fn slice(bytes: usize, full: f32, alone: bool) -> Duration {
+    let pace = if alone { LONE_PACE } else { SHARED_PACE };
+    Duration::from_secs_f32((full * full * bytes as f32 / pace).min(1.0))
 }
 
 impl Inbox {
@@ -189,7 +215,10 @@ impl Inbox {
         state.push(data);
         shared.budget.memory.add(data.len() as u64);
         // These bytes were taken; only the next ones may find that it is over.
-        let easy = shared.pressure(&state) == Pressure::Easy;
+        let pressure = match shared.pressure(&state) {
+            Pressure::Over => Pressure::Slow(1.0),
+            other => other,
+        };
         let over_memory = state.memory_bytes() > shared.bounds.memory;
         let start = over_memory && state.start_spooler();
         drop(state);
@@ -199,7 +228,7 @@ impl Inbox {
         } else if over_memory {
             shared.spool.notify_one();
         }
-        if easy { Pressure::Easy } else { Pressure::Slow }
+        pressure
     }
 
     /// Waits until the pressure is gone, at most `slice`.

@@ -295,7 +295,9 @@ async fn reply(output: &Outflow, reply: Reply) {
     }
 }
 
+/// The one line that says why not, as the lobby prints it.
 async fn refuse(output: &Outflow, no: &No) {
-    output.say(&crate::terminal::clean(&no.text)).await;
+    let line = output.lines(crate::terminal::clean(&no.text) + "\n");
+    let _ = output.stderr(line).await;
     output.end(Ending::Status(no.status.into())).await;
 }

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::channel::{Channels, Session, TunnelAsk};
 use super::connection::Connection;
 use super::handler::Peer;
-use super::inbound::{Bounds, Budget};
+use super::inbound::{Bounds, Budget, WINDOW};
 use super::limits::{Limits, Slot};
 use super::outflow::{Ending, Outflow};
 use super::wire::Wire;
@@ -235,7 +235,11 @@ async fn connection(
         return not_signed_in(&connection, &why);
     }
     let mut event = connection.event(Kind::ConnectionClosed, Outcome::Ok);
-    event.why = ended.err().map(|error| error.to_string());
+    event.why = match ended {
+        // OpenSSH says good-bye or just goes.
+        Err(russh::Error::IO(error)) if error.kind() == ErrorKind::UnexpectedEof => None,
+        ended => ended.err().map(|error| error.to_string()),
+    };
     connection.record(event);
     drop(slot);
 }
@@ -265,6 +269,7 @@ pub(super) fn config(keys: Vec<PrivateKey>, certificates: Vec<Certificate>) -> C
         max_auth_attempts: 48,
         keys,
         certificates,
+        window_size: WINDOW,
         // One unsent batch per session is plenty; the window is what bounds what is under way.
         event_buffer_size: 16,
         channel_buffer_size: 1,

@@ -66,7 +66,7 @@ async fn order_holds_while_both_sides_run_and_the_file_does_not_grow_with_the_st
             let len = step.min(total - at);
             match inbox.push(&pattern(at as u64, len)) {
                 Pressure::Easy => {}
-                Pressure::Slow => inbox.room(Duration::from_secs(1)).await,
+                Pressure::Slow(_) => inbox.room(Duration::from_secs(1)).await,
                 Pressure::Over => panic!("over"),
             }
             at += len;
@@ -94,7 +94,7 @@ async fn pressure_comes_before_the_end_and_the_end_before_memory_is_gone() {
     loop {
         match inbox.push(&[1; 32 << 10]) {
             Pressure::Easy => {}
-            Pressure::Slow => slow = true,
+            Pressure::Slow(_) => slow = true,
             Pressure::Over => break,
         }
         pushed += 32 << 10;
@@ -103,6 +103,14 @@ async fn pressure_comes_before_the_end_and_the_end_before_memory_is_gone() {
     }
     assert!(slow);
     assert!((SMALL.hard..SMALL.hard + (64 << 10)).contains(&pushed), "{pushed}");
+}
+
+#[test]
+fn a_window_is_never_long_in_front_of_others() {
+    let window = |full, alone| slice(32 << 10, full, alone) * (WINDOW / (32 << 10));
+    assert!(window(0.1, true) < Duration::from_millis(50), "hardly noticed at first");
+    assert!(window(1.0, false) <= Duration::from_millis(501));
+    assert!(window(1.0, true) <= Duration::from_millis(4001));
 }
 
 #[tokio::test]
@@ -120,7 +128,7 @@ async fn without_disk_the_client_is_slowed_and_then_ended_and_nothing_is_mixed_u
         pushed += 1000;
         tokio::task::yield_now().await;
     }
-    assert!(seen.contains(&Pressure::Slow));
+    assert!(seen.iter().any(|pressure| matches!(pressure, Pressure::Slow(_))));
     assert!(pushed <= 5 * SMALL.memory as u64);
     inbox.finish();
     assert!(drain(&mut inflow).await == pattern(0, pushed as usize));

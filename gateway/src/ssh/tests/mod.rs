@@ -1,7 +1,7 @@
 //! The server on loopback, driven by the real `ssh`, with what happens on its channels replaced by something small.
 
-mod client;
 mod flow;
+mod hostile;
 mod house;
 mod signin;
 mod transport;
