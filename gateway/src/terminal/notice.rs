@@ -1,14 +1,16 @@
 //! A line of our own on a screen that belongs to a program in a pod.
 //!
-//! [`Screen`] follows what the person's terminal was sent. When a notice is due it is painted over the top row, and
-//! later every row that differs from what the program drew is painted back. Both times modes, pen and cursor end where
-//! the program left them, so neither a shell nor a full-screen editor notices.
+//! [`Screen`] follows what the person's terminal was sent. When a notice is due it is painted over the top row (the
+//! bottom one while somebody types at the top), and later every row that differs from what the program drew is painted
+//! back. Both times modes, pen and cursor end where the program left them, so neither a shell nor a full-screen editor
+//! notices.
 //!
 //! Where it ends: the emulator is not the person's terminal. Combining marks in a restored row, images and exotic
 //! character sets are lost until the program draws that row again; in the normal screen a notice that scrolls off
 //! stays in the terminal's own scroll-back. Following costs a copy per chunk; the emulator runs over it in batches, and
 //! not at all over plain text that has scrolled off.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use avt::parser::{Function, Parser, State};
@@ -20,6 +22,9 @@ use super::{Size, clean};
 
 /// How long a notice should stay before [`Screen::restore`].
 pub const STAY: Duration = Duration::from_secs(8);
+
+/// With the cursor above this row (from 0) the top row is somebody's line.
+const NEAR_TOP: usize = 3;
 
 /// Output not yet emulated; more than this is worked off at once.
 const BATCH: usize = 64 * 1024;
@@ -63,7 +68,8 @@ impl Screen {
         }
     }
 
-    /// What to send to the terminal now to show `text` on its top row; replaces a notice that is still there.
+    /// What to send to the terminal now to show `text` on its top row, or on its bottom row where the cursor is near the
+    /// top; replaces a notice that is still there.
     /// `None` while the program is in the middle of an escape sequence or a character: ask again after more output, or
     /// use [`bell`] if it does not come.
     #[must_use]
@@ -73,8 +79,11 @@ impl Screen {
         let terminal = &self.drawn.terminal;
         let mut out = String::new();
         modes.enter(&mut out);
-        out.push_str("\x1b[1;1H\x1b[0;7m");
-        out.push_str(&fitted(text, terminal.size().0));
+        let (columns, rows) = terminal.size();
+        // Not over the line that somebody is typing.
+        let row = if terminal.cursor().row < NEAR_TOP { rows } else { 1 };
+        let _ = write!(out, "\x1b[{row};1H\x1b[0;7m");
+        out.push_str(&fitted(text, columns));
         out.push_str("\x1b[0m");
         modes.leave(terminal, &mut out);
         let mut seen = self.seen.take().unwrap_or_else(|| self.drawn.copy());

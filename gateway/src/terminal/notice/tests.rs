@@ -40,6 +40,10 @@ impl Bench {
         painted.is_some()
     }
 
+    fn rows(&self) -> usize {
+        self.theirs.terminal.size().1
+    }
+
     fn row(&self, row: usize) -> String {
         self.theirs.terminal.screen().line(row).unwrap().text().trim_end().to_owned()
     }
@@ -62,16 +66,27 @@ impl Bench {
 #[test]
 fn a_notice_covers_the_top_row_and_goes_without_a_trace() {
     let mut bench = Bench::new();
-    bench.program(b"$ ls\r\na  b  c\r\n$ \x1b[31mvi");
+    bench.program(b"$ ls\r\na  b  c\r\nd  e  f\r\n$ \x1b[31mvi");
     assert!(bench.show("5 minutes left"));
     assert_eq!(bench.row(0), " 5 minutes left");
     assert_eq!(bench.row(1), "a  b  c");
     bench.program(b"m x");
-    assert_eq!(bench.row(2), "$ vim x");
+    assert_eq!(bench.row(3), "$ vim x");
     assert!(bench.restore());
     bench.same().unwrap();
     assert_eq!(bench.row(0), "$ ls");
     assert!(!bench.screen.showing());
+}
+
+#[test]
+fn a_notice_stays_off_the_line_that_is_typed_at_the_top() {
+    let mut bench = Bench::new();
+    bench.program(b"$ rm -r");
+    assert!(bench.show("5 minutes left"));
+    assert_eq!(bench.row(0), "$ rm -r");
+    assert_eq!(bench.row(bench.rows() - 1), " 5 minutes left");
+    assert!(bench.restore());
+    bench.same().unwrap();
 }
 
 #[test]
@@ -128,6 +143,7 @@ fn a_notice_left_behind_an_editor_is_gone_when_the_editor_ends() {
 #[test]
 fn hostile_text_in_a_notice_stays_text() {
     let mut bench = Bench::new();
+    bench.program(b"\r\n\r\n\r\n");
     assert!(bench.show("x\x1b[2Jy\nz and much more than fits in a row"));
     assert_eq!(bench.row(0), " x\u{fffd}[2Jy z and much m");
     assert_eq!(bell("a\x1b\\b"), "\x07\x1b]2;a\u{fffd}\\b\x1b\\".as_bytes());
