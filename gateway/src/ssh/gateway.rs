@@ -68,12 +68,12 @@ pub(super) struct Rooms {
 impl Work for Rooms {
     fn session(&self, session: Session) -> BoxFuture<'static, ()> {
         let rooms = self.clone();
-        async move { rooms.command(session).await }.boxed()
+        async move { Box::pin(rooms.command(session)).await }.boxed()
     }
 
     fn tunnel(&self, ask: TunnelAsk) -> BoxFuture<'static, ()> {
         let rooms = self.clone();
-        async move { rooms.forward(ask).await }.boxed()
+        async move { Box::pin(rooms.forward(ask)).await }.boxed()
     }
 }
 

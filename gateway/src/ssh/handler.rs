@@ -2,6 +2,8 @@
 //! slow: they look at the request, answer, and leave the work to tasks of their own. The one exception is
 //! [`Peer::data`], which holds the loop back in short slices when a channel has taken in too much (`inbound`).
 
+mod peer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,91 +13,19 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty, Sig};
 
-use super::auth::{Door, LastResort, Who};
-use super::channel::{Ask, Channels, Entry, Reply, TunnelAsk};
-use super::connection::Connection;
+use super::auth::{LastResort, Who};
+use super::channel::{Ask, Entry, Reply, TunnelAsk};
 use super::inbound::{self, Pressure};
 use super::outflow::Outflow;
-use super::server::Shared;
-use super::wire::Taken;
 use crate::audit::{Kind, Outcome};
-use crate::ca::CertificateRefusal;
 use crate::terminal::Size;
+pub(super) use peer::Peer;
 
 /// A command line longer than this is refused; the library's packets are bounded, this is tighter.
 const MAX_COMMAND_BYTES: usize = 64 * 1024;
 
-/// A connection may open so many channels in its life. The library forgets a channel for good only when the client
-/// closed it first, so each leaves a few kilobytes behind.
-const MAX_CHANNELS_EVER: u64 = 20_000;
-
 /// The loop is held back by no less than this at a time.
 const DEBT: Duration = Duration::from_millis(5);
-
-/// One client.
-#[derive(Debug)]
-pub(super) struct Peer {
-    shared: Arc<Shared>,
-    connection: Arc<Connection>,
-    taken: Taken,
-    door: Door,
-    channels: Channels,
-    opened: u64,
-    /// How long the loop has yet to be held back.
-    debt: Duration,
-}
-
-impl Peer {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        connection: Arc<Connection>,
-        channels: Channels,
-        taken: Taken,
-    ) -> Self {
-        Self { shared, connection, taken, door: Door::default(), channels, opened: 0, debt: Duration::ZERO }
-    }
-
-    /// Why no further channel may be opened, if so.
-    fn full(&mut self) -> Option<&'static str> {
-        self.opened += 1;
-        if self.opened > MAX_CHANNELS_EVER {
-            Some("this connection has opened too many channels; use a new one")
-        } else if self.channels.len() >= self.shared.settings.max_channels {
-            Some("this connection has as many sessions and tunnels as it may have")
-        } else if self.connection.gone.is_cancelled() || self.shared.draining.is_cancelled() {
-            Some("the gateway is stopping")
-        } else {
-            None
-        }
-    }
-
-    fn begin(&self, channel: ChannelId, ask: Ask, session: &mut Session) -> Result<(), russh::Error> {
-        let (connection, handle) = (Arc::clone(&self.connection), session.handle());
-        let Some(Some(work)) =
-            self.channels.with(channel, |entry| entry.begin(connection, ask, handle.clone()))
-        else {
-            return session.channel_failure(channel);
-        };
-        session.channel_success(channel)?;
-        let output = Arc::clone(&work.output);
-        self.shared.spawn(&self.channels, output, self.shared.work.session(work));
-        Ok(())
-    }
-
-    fn accept_certificate(&self, user: &str, certificate: &Certificate) -> Result<Who, CertificateRefusal> {
-        let now = self.shared.clock.now();
-        let verified = self.shared.authority.verify(certificate, self.connection.peer.ip(), now)?;
-        tracing::debug!(user, serial = verified.serial, "certificate accepted");
-        Ok(Who::Person(Box::new(verified)))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.connection.gone.cancel();
-        self.channels.clear();
-    }
-}
 
 /// No; and this is what else may be tried.
 fn no(methods: &[MethodKind], partial_success: bool) -> Auth {

@@ -29,6 +29,8 @@ use crate::record::{RecordError, Recording};
 use crate::terminal::Size;
 
 pub(super) use client::with_returns;
+#[cfg(test)]
+pub(super) use pod::Closed;
 pub(super) use pod::{PodInput, PodOutput, Quiet, Stream};
 use screen::Screen;
 
@@ -198,8 +200,13 @@ async fn from_pod<O: PodOutput>(
         let next = tokio::select! {
             biased;
             Some(said) = heard.recv() => {
+                if said.mark
+                    && let Err(error) = recording.marker(&said.text).await
+                {
+                    return Why::Record(error);
+                }
                 match &mut screen {
-                    Some(screen) => screen.say(said, recording, out).await,
+                    Some(screen) => screen.say(said, out).await,
                     None => out.say(&said.text).await,
                 }
                 continue;

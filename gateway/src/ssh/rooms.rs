@@ -86,7 +86,7 @@ impl Rooms {
                     answer = answer => reply(&output, answer).await,
                 }
             }
-            (command, Ok(certificate)) => self.work(session, certificate, command).await,
+            (command, Ok(certificate)) => Box::pin(self.work(session, certificate, command)).await,
         }
     }
 
@@ -295,9 +295,8 @@ async fn reply(output: &Outflow, reply: Reply) {
     }
 }
 
-/// The one line that says why not, as the lobby prints it.
+/// The one line that says why not.
 async fn refuse(output: &Outflow, no: &No) {
-    let line = output.lines(crate::terminal::clean(&no.text) + "\n");
-    let _ = output.stderr(line).await;
+    output.say(&crate::terminal::clean(&no.text)).await;
     output.end(Ending::Status(no.status.into())).await;
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::record::Recording;
 use crate::ssh::outflow::Outflow;
 use crate::terminal::{self, Size};
 
@@ -20,7 +19,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Say {
     pub(super) text: String,
     /// Worth finding in the recording.
-    mark: bool,
+    pub(super) mark: bool,
     resized: Option<Size>,
 }
 
@@ -64,14 +63,10 @@ impl Screen {
         [self.again, self.restore].into_iter().flatten().min()
     }
 
-    pub(super) async fn say(&mut self, said: Say, recording: &Recording, out: &Outflow) {
+    pub(super) async fn say(&mut self, said: Say, out: &Outflow) {
         if let Some(size) = said.resized {
             self.screen.resize(size);
             return;
-        }
-        if said.mark {
-            // A failure shows itself with the next output, or by `Recording::failed`.
-            let _ = recording.marker(&said.text).await;
         }
         self.waiting = Some((format!("sallyport: {}", said.text), Instant::now()));
         self.tick(out).await;

@@ -74,10 +74,10 @@ async fn a_pod_that_does_not_read_freezes_nobody_and_ends_when_too_much_waits_fo
     let (mut typed, mut seen) = (keys.stdin.take().unwrap(), keys.stdout.take().unwrap());
     let mut slowest = Duration::ZERO;
     let started = Instant::now();
-    while shared.house.toy.running.load(Ordering::SeqCst) < 2 {
+    while shared.house.running.load(Ordering::SeqCst) < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    while shared.house.toy.running.load(Ordering::SeqCst) > 1 && started.elapsed() < Duration::from_secs(20) {
+    while shared.house.running.load(Ordering::SeqCst) > 1 && started.elapsed() < Duration::from_secs(20) {
         let struck = Instant::now();
         typed.write_all(b"k").await.unwrap();
         assert_eq!(seen.read_u8().await.unwrap(), b'k');

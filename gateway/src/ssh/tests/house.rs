@@ -161,7 +161,8 @@ pub(super) struct House {
     pub(super) dir: tempfile::TempDir,
     pub(super) authority: Arc<Authority>,
     pub(super) audit: Audit,
-    pub(super) toy: Arc<Toy>,
+    /// Sessions that run.
+    pub(super) running: Arc<AtomicUsize>,
     pub(super) shared: Arc<Shared>,
     pub(super) shutdown: CancellationToken,
 }
@@ -180,12 +181,21 @@ impl House {
     }
 
     pub(super) async fn with(settings: Settings, bounds: Bounds) -> Self {
+        let toy = Arc::new(Toy::default());
+        let running = Arc::clone(&toy.running);
+        Self::working(settings, bounds, toy, running).await
+    }
+
+    pub(super) async fn working(
+        settings: Settings,
+        bounds: Bounds,
+        work: Arc<dyn Work>,
+        running: Arc<AtomicUsize>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let authority = Arc::new(Authority::init(&dir.path().join("ca")).unwrap());
         let clock: SharedClock = Arc::new(SystemClock);
         let audit = Audit::in_memory();
-        let toy = Arc::new(Toy::default());
-        let work = Arc::clone(&toy) as Arc<dyn Work>;
         let mut shared = Shared::new(settings, clock.clone(), audit.clone(), Arc::clone(&authority), work);
         shared.bounds = bounds;
         let shared = Arc::new(shared);
@@ -202,7 +212,7 @@ impl House {
             listener,
             shutdown.clone(),
         ));
-        Self { address, dir, authority, audit, toy, shared, shutdown }
+        Self { address, dir, authority, audit, running, shared, shutdown }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 mod flow;
 mod hostile;
 mod house;
+mod sessions;
 mod signin;
 mod transport;
 

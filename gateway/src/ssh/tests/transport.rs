@@ -77,12 +77,12 @@ async fn a_fault_in_one_session_is_an_error_there_and_nothing_elsewhere() {
 async fn a_client_that_vanishes_ends_its_session_at_once() {
     let house = alice().await;
     let mut child = house.ssh("alice", &["stuck"]).spawn().unwrap();
-    while house.toy.running.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+    while house.running.load(std::sync::atomic::Ordering::SeqCst) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     child.kill().await.unwrap();
     let killed = Instant::now();
-    while house.toy.running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+    while house.running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
         assert!(killed.elapsed() < Duration::from_secs(1), "still running");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -227,7 +227,7 @@ async fn a_peer_has_so_many_connections_and_others_have_theirs() {
     house.alice();
     let mut first = house.ssh("alice", &["stuck"]).spawn().unwrap();
     let mut second = house.ssh("alice", &["stuck"]).spawn().unwrap();
-    while house.toy.running.load(std::sync::atomic::Ordering::SeqCst) < 2 {
+    while house.running.load(std::sync::atomic::Ordering::SeqCst) < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(house.run("alice", &["whoami"]).await.status, Some(255));
@@ -242,7 +242,7 @@ async fn shutdown_stops_accepting_tells_clients_and_ends() {
     let house = House::with(settings, Bounds::default()).await;
     house.alice();
     let mut child = house.ssh("alice", &["stuck"]).spawn().unwrap();
-    while house.toy.running.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+    while house.running.load(std::sync::atomic::Ordering::SeqCst) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     house.shutdown.cancel();
