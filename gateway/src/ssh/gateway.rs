@@ -24,9 +24,9 @@ use crate::record::Recorder;
 /// How long a host certificate is good for; it is made anew when half of that is over.
 const HOST_VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Sign-ins under way: in all, and from one address.
-const SIGN_INS: usize = 200;
-const SIGN_INS_PER_PEER: usize = 5;
+/// Sign-ins under way: in all, and from one address, which may be a whole office's.
+const SIGN_INS: usize = 1000;
+const SIGN_INS_PER_PEER: usize = 20;
 
 /// Everything that sessions need.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty, Sig};
 
-use super::auth::{LastResort, Who};
+use super::auth::{LastResort, NoCertificate, Who};
 use super::channel::{Ask, Entry, Reply, TunnelAsk};
 use super::inbound::{self, Pressure};
 use super::outflow::Outflow;
@@ -89,6 +89,13 @@ impl Handler for Peer {
     ) -> Result<Auth, Self::Error> {
         match self.door.interactive(user, self.taken.bytes()) {
             LastResort::Enter(stranger) => {
+                // Turned away by the library before we were asked: this is the first we can say of it.
+                if stranger.why == NoCertificate::Dates {
+                    let mut event = self.connection.event(Kind::CertificateRefused, Outcome::Refused);
+                    event.why = Some(stranger.why.to_string());
+                    event.fingerprint = stranger.key.as_ref().map(super::auth::fingerprint);
+                    self.connection.record(event);
+                }
                 self.connection.signed_in(user, Who::Stranger(Box::new(stranger)));
                 Ok(Auth::Accept)
             }
