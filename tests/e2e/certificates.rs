@@ -6,7 +6,8 @@ use std::process::Command;
 use base64::Engine as _;
 use sallyport_tests::process::run;
 use sallyport_tests::ssh::Ssh;
-use sallyport_tests::{Finished, World, seconds};
+use sallyport_tests::{Finished, World, events, seconds};
+use serde_json::Value;
 
 use crate::{Case, cases};
 
@@ -103,6 +104,7 @@ fn a_certificate_minted_by_hand_is_let_in_when_nothing_is_wrong_with_it(world: &
 fn certificates_with_something_wrong_are_refused(world: &World) {
     world.shared_grant();
     let good = &GOOD[..];
+    let mut silent = Vec::new();
     let rsa = world.dir.join("people/alice/id_ed25519");
     for (what, ca, arguments) in [
         ("expired", ca(world), vec!["-n", "alice", "-V", "20200101000000:20200102000000"]),
@@ -133,10 +135,17 @@ fn certificates_with_something_wrong_are_refused(world: &World) {
         )
         .exits(0);
         let fingerprint = fingerprint.out.split_whitespace().nth(1).expect("a fingerprint").to_owned();
-        let event =
-            world.event("certificate.refused", |e| e["fingerprint"] == *fingerprint || e["why"].is_string());
-        assert!(event["why"].as_str().is_some_and(|why| !why.is_empty()), "{what}: {event}");
+        if what == "of host type" {
+            continue; // `ssh` does not even offer it
+        }
+        let refused = |e: &Value| e["event"] == "certificate.refused" && e["fingerprint"] == *fingerprint;
+        let said = events::lines(&world.events()).into_iter().find(refused);
+        match said.as_ref().and_then(|event| event["why"].as_str()) {
+            Some(why) if !why.is_empty() => {}
+            _ => silent.push(what),
+        }
     }
+    assert!(silent.is_empty(), "no event says why for certificates {silent:?}");
 }
 
 fn a_key_alone_may_only_sign_in(world: &World) {

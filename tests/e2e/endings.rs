@@ -98,7 +98,9 @@ fn a_policy_taken_away_ends_its_grants_or_leaves_them_as_approved(world: &World)
     let place = world.place("no-policy");
     place.grant("30m");
     world.api.delete(&format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name));
-    until("nothing new can be asked for", seconds(10), || (place.ask("5m").code == 77).then_some(()));
+    until("nothing new can be asked for", seconds(10), || {
+        matches!(place.ask("5m").code, 64 | 77).then_some(())
+    });
     // What was approved is what runs: the copy in the request's status is what counts.
     let code = place.exec("true").code;
     assert!([0, 77].contains(&code), "exit {code}");

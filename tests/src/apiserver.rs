@@ -82,6 +82,19 @@ impl ApiServer {
 
     /// One call; status and body.
     pub fn call(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> (u16, Value) {
+        self.attempt(method, path, body).unwrap_or_else(|e| panic!("{path}: {e:?}"))
+    }
+
+    /// One call that may fail.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, &Value)>,
+    ) -> reqwest::Result<(u16, Value)> {
         let mut request = self.client.request(method, format!("{}{path}", self.server));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -90,10 +103,10 @@ impl ApiServer {
             request = request.header("content-type", kind).body(body.to_string());
         }
         RUNTIME.block_on(async {
-            let response = request.send().await.unwrap_or_else(|e| panic!("{path}: {e:?}"));
+            let response = request.send().await?;
             let status = response.status().as_u16();
             let text = response.text().await.unwrap_or_default();
-            (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+            Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
         })
     }
 

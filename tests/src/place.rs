@@ -1,5 +1,6 @@
 //! A corner of the cluster that belongs to one case: a namespace, a pod in it, a policy for it.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::process::Finished;
@@ -135,6 +136,25 @@ impl Plan {
             });
         }
         place
+    }
+}
+
+/// What was asked for in a place goes with it: a person may have only so many requests open, and a machine only so
+/// many pods.
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // A case that has failed may have left no API server: nothing here may panic.
+        let ours = "/apis/sallyport.dev/v1alpha1";
+        let call = |method, path: String| self.world.api.attempt(method, &path, None).map(|(_, body)| body);
+        let requests = call(Method::GET, format!("{ours}/accessrequests")).unwrap_or_default();
+        for request in requests["items"].as_array().into_iter().flatten() {
+            if request["spec"]["policy"] == *self.name {
+                let name = request["metadata"]["name"].as_str().unwrap_or_default();
+                let _ = call(Method::DELETE, format!("{ours}/accessrequests/{name}"));
+            }
+        }
+        let _ = call(Method::DELETE, format!("{ours}/accesspolicies/{}", self.name));
+        let _ = call(Method::DELETE, format!("/api/v1/namespaces/{}", self.name));
     }
 }
 

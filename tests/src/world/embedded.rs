@@ -18,7 +18,7 @@ pub(super) fn start() -> World {
         kind: Kind::Embedded,
         api: ApiServer::new(&text),
         kubeconfig,
-        audit_log: Some(dir.join("cluster/audit.log")),
+        audit_log: Some(dir.join("cluster/audit.jsonl")),
         idp: None,
         half_close: true,
         dir,

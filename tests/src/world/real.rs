@@ -129,7 +129,7 @@ pub(super) fn gateway(dir: &Path) -> Running {
     let mut serve = Command::new(binary());
     serve.arg("serve").arg("--config").arg(dir.join("gateway.yaml"));
     let running = Running::start(&mut serve);
-    running.expect("ready", seconds(60));
+    running.expect_err("ready", seconds(60));
     running
 }
 
