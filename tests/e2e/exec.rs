@@ -93,7 +93,9 @@ fn standard_input_is_read_as_far_as_the_command_likes(world: &World) {
         world.alice().line("exec -n payments deploy/api -- head -c 5").input("hello world").run().exits(0);
     assert_eq!(read.out, "hello");
     let ended = world.alice().line("exec -n payments deploy/api -- true").input(vec![b'x'; 8 << 20]).run();
-    ended.exits(0);
+    // Servers before 1.30 may break the connection when a command ends before its input, status and all.
+    let codes = if world.half_close { &[0][..] } else { &[0, 69] };
+    assert!(codes.contains(&ended.code), "{}", ended.show());
 }
 
 fn bytes_pass_as_they_are(world: &World) {

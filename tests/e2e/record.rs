@@ -189,6 +189,10 @@ fn the_gateway_never_acts_in_pods_as_itself(world: &World) {
     for entry in events::lines(log) {
         let gateway = entry["user"]["username"] == "system:serviceaccount:sallyport:sallyport";
         let theirs = ["pods", "services", "deployments", "statefulsets", "jobs", "endpoints", "secrets"];
+        let at = entry["requestReceivedTimestamp"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        if at.is_none_or(|at| at < world.started) {
+            continue;
+        }
         if gateway && theirs.iter().any(|r| entry["objectRef"]["resource"] == **r) {
             seen += 1;
             let groups = entry["impersonatedUser"]["groups"].to_string();

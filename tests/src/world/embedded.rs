@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Kind, World, binary, directory, free_port};
+use super::{Kind, World, binary, directory, free_port, now};
 use crate::apiserver::ApiServer;
 use crate::process::Running;
 use crate::seconds;
 
 pub(super) fn start() -> World {
     let (temporary, dir, tag) = directory();
+    let started = now();
     std::fs::write(dir.join("test.addresses"), format!("{} {}", free_port(), free_port())).expect("write");
     let running = gateway(&dir);
     let kubeconfig = dir.join("kubeconfig");
@@ -26,6 +27,7 @@ pub(super) fn start() -> World {
         gateway: Some(running).into(),
         shared: Default::default(),
         tag,
+        started,
         _temporary: temporary,
     }
 }

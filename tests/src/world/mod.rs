@@ -53,6 +53,8 @@ pub struct World {
     pub audit_log: Option<PathBuf>,
     /// The certified provider, in the real world.
     pub idp: Option<Idp>,
+    /// When it was started: what stands in logs from before is others'.
+    pub started: jiff::Timestamp,
     /// Whether the API server can end a process's standard input (`v5.channel.k8s.io`, 1.30).
     pub half_close: bool,
     /// Ordinary cases hold it for reading, cases that take the gateway away for writing.
@@ -217,6 +219,15 @@ pub fn binary() -> PathBuf {
             own.display()
         )
     })
+}
+
+/// The time of this machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the harness stands outside of the gateway, whose clock is injected"
+)]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// A TCP port that is free now.

@@ -8,7 +8,7 @@ use std::process::Command;
 use base64::Engine as _;
 use serde_json::json;
 
-use super::{Kind, World, binary, directory, free_port, write_private};
+use super::{Kind, World, binary, directory, free_port, now, write_private};
 use crate::apiserver::ApiServer;
 use crate::browser::Browser;
 use crate::idp::Idp;
@@ -26,6 +26,7 @@ pub(super) fn start() -> World {
         std::fs::read_to_string(&kubeconfig).unwrap_or_else(|e| panic!("{}: {e}", kubeconfig.display()));
     let api = ApiServer::new(&text);
     let (temporary, dir, tag) = directory();
+    let started = now();
     install(&api, &tag);
     write_private(&dir.join("gateway.kubeconfig"), &gateway_kubeconfig(&api, api.server()));
 
@@ -51,6 +52,7 @@ pub(super) fn start() -> World {
         gateway: Some(running).into(),
         shared: Default::default(),
         tag,
+        started,
         _temporary: temporary,
     }
 }
