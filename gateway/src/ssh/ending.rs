@@ -8,6 +8,8 @@ use crate::record::Outcome;
 
 /// The session was cut by its grant's end or revocation.
 const CUT: u8 = 78;
+/// What a shell says of a command that Ctrl-C ended: 128 and SIGINT.
+const INTERRUPTED: u8 = 130;
 /// What the gateway cannot do, for now.
 const UNAVAILABLE: u8 = 69;
 
@@ -34,6 +36,10 @@ pub(super) async fn tell(output: &Outflow, why: &Why) -> (Outcome, Option<u8>, O
             let message = format!("hung up by signal {name} from the client");
             output.end(Ending::Signal { name: name.clone(), message: message.clone() }).await;
             (Outcome::Ended, None, Some(message))
+        }
+        Why::Interrupt => {
+            output.end(Ending::Status(INTERRUPTED.into())).await;
+            (Outcome::Ended, Some(INTERRUPTED), None)
         }
         Why::Left => (Outcome::Left, None, Some("the client went away".to_owned())),
         Why::Cut(end) => last(output, Outcome::Cut, CUT, format!("cut: {end}")).await,

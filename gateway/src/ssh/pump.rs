@@ -71,6 +71,8 @@ pub(super) enum Why {
     Exit(Exit),
     /// The client hung up with a signal on its terminal.
     Signal(String),
+    /// Ctrl-C where there is no program that it could go to.
+    Interrupt,
     /// The grant opens nothing any more.
     Cut(GrantEnd),
     /// The client is gone.
@@ -160,7 +162,7 @@ async fn to_pod<I: PodInput>(
             Ok(Some(bytes)) => {
                 // Ctrl-C or Ctrl-D where no program reads it.
                 if terminal && input.ends_by_interrupt() && bytes.iter().any(|byte| matches!(byte, 3 | 4)) {
-                    return Why::Signal("INT".to_owned());
+                    return Why::Interrupt;
                 }
                 let len = bytes.len();
                 if input.write(bytes).await.is_err() {

@@ -1,24 +1,20 @@
 //! `direct-tcpip`: `ssh -L`, `ssh -W` and ProxyJump hosts, through the Kubernetes API into a pod.
 //!
 //! The channel is accepted only once the pod's port has answered, so a refused connection is refused the way SSH does
-//! it. Where the API server cannot pass a half-close, a tunnel whose client has sent its last byte is closed when the
-//! pod has been silent for [`AFTER_EOF`]: the pod's program will not learn of it any other way.
+//! it. How bytes pass is `tunnel::pass`.
+
+pub(super) mod pass;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::channel::TunnelAsk;
 use super::connection::Connection;
 use super::gateway::Rooms;
-use super::inbound::{InboundError, Inflow};
 use super::ledger::{Ledger, Purpose};
-use super::outflow::Outflow;
-use super::pump::{Counts, Hold, Why};
+use super::pump::{Counts, Why};
 use super::rooms::No;
-use crate::bridge::{BridgeError, Tunnel, TunnelInput, TunnelOutput};
+use crate::bridge::{BridgeError, Tunnel};
 use crate::record::{Outcome, SessionId, SessionKind};
-
-const AFTER_EOF: Duration = Duration::from_secs(5);
 
 /// What is open before the client is told.
 struct Open {
@@ -42,7 +38,10 @@ impl Rooms {
         reply.accept().await;
         let counts = Counts::default();
         let hold = self.hold(&open.admitted, &open.ledger);
-        let why = pass(&mut input, &output, open.tunnel, hold, &overfull, &counts).await;
+        let half_close = open.tunnel.half_close_supported();
+        let (up, mut down) = open.tunnel.split();
+        let why =
+            pass::run(&mut input, &output, (&up, &mut down, half_close), hold, &overfull, &counts).await;
         output.close().await;
         let (outcome, said) = match why {
             Why::Cut(end) => (Outcome::Cut, Some(format!("cut: {end}"))),
@@ -52,7 +51,7 @@ impl Rooms {
             Why::Overfull => (Outcome::Failed, Some("the pod does not read what is sent to it".to_owned())),
             Why::Spool(error) => (Outcome::Failed, Some(error)),
             Why::Exit(exit) => (Outcome::Ended, exit.message().map(str::to_owned)),
-            Why::Signal(name) => (Outcome::Ended, Some(name)),
+            Why::Signal(_) | Why::Interrupt => (Outcome::Ended, None),
         };
         open.ledger.close(outcome, None, &counts, said).await;
     }
@@ -112,110 +111,4 @@ impl Rooms {
             }
         }
     }
-}
-
-async fn pass(
-    inflow: &mut Inflow,
-    out: &Arc<Outflow>,
-    tunnel: Tunnel,
-    hold: Hold,
-    overfull: &tokio_util::sync::CancellationToken,
-    counts: &Counts,
-) -> Why {
-    let half_close = tunnel.half_close_supported();
-    let Hold { mut ended, draining, recording, .. } = hold;
-    let (input, mut output) = tunnel.split();
-    let no_more = tokio::sync::Notify::new();
-    let up = up(inflow, &input, &no_more, counts);
-    let down = down(&mut output, out, (!half_close).then_some(&no_more), counts);
-    let failed = recording.failed();
-    let why = tokio::select! {
-        biased;
-        end = &mut ended => Why::Cut(end),
-        () = out.gone() => Why::Left,
-        () = overfull.cancelled() => Why::Overfull,
-        () = draining.cancelled() => Why::Stopping,
-        error = failed => Why::Record(error),
-        why = down => why,
-        why = up => why,
-    };
-    let _ = tokio::time::timeout(Duration::from_millis(300), input.close()).await;
-    why
-}
-
-/// Ends only when that is a reason to end the tunnel.
-async fn up(inflow: &mut Inflow, input: &TunnelInput, no_more: &tokio::sync::Notify, counts: &Counts) -> Why {
-    loop {
-        match inflow.next().await {
-            Ok(Some(bytes)) => {
-                let len = bytes.len();
-                if input.write(bytes).await.is_err() {
-                    break;
-                }
-                counts.add_in(len);
-            }
-            Ok(None) => {
-                let _ = input.eof().await;
-                no_more.notify_one();
-                break;
-            }
-            Err(InboundError::Gone) => return Why::Left,
-            Err(InboundError::Spool(error)) => return Why::Spool(error),
-        }
-    }
-    std::future::pending().await
-}
-
-async fn down(
-    output: &mut TunnelOutput,
-    out: &Outflow,
-    no_more: Option<&tokio::sync::Notify>,
-    counts: &Counts,
-) -> Why {
-    let mut silence = None;
-    loop {
-        let next = tokio::select! {
-            next = output.next() => next,
-            () = heard(no_more), if silence.is_none() => {
-                silence = Some(AFTER_EOF);
-                continue;
-            }
-            () = wait(silence) => return over(None),
-        };
-        match next {
-            Some(Ok(bytes)) => {
-                let len = bytes.len();
-                if out.stdout(bytes).await.is_err() {
-                    return Why::Left;
-                }
-                counts.add_out(len);
-            }
-            Some(Err(error)) => return over(Some(error.to_string())),
-            None => {
-                out.eof().await;
-                return over(None);
-            }
-        }
-    }
-}
-
-async fn heard(no_more: Option<&tokio::sync::Notify>) {
-    match no_more {
-        Some(no_more) => no_more.notified().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn wait(silence: Option<Duration>) {
-    match silence {
-        Some(silence) => tokio::time::sleep(silence).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn over(why: Option<String>) -> Why {
-    Why::Exit(match why {
-        Some(why) => crate::bridge::Exit::Unknown { why },
-        None => crate::bridge::Exit::Code(0),
-    })
 }

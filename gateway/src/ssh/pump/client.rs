@@ -41,7 +41,7 @@ pub(super) async fn control<I: PodInput>(
 /// On a terminal, signals are characters or its hanging up; without one, Kubernetes has no way to pass them.
 async fn signal<I: PodInput>(name: &str, input: &I, terminal: bool, say: &mpsc::Sender<Say>) -> Option<Why> {
     let character: &'static [u8] = match name {
-        _ if input.ends_by_interrupt() => return Some(Why::Signal(name.to_owned())),
+        _ if input.ends_by_interrupt() => return Some(Why::Interrupt),
         "INT" => b"\x03",
         "QUIT" => b"\x1c",
         "TSTP" => b"\x1a",

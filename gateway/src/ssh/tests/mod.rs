@@ -3,6 +3,7 @@
 mod flow;
 mod hostile;
 mod house;
+mod rig;
 mod sessions;
 mod signin;
 mod transport;

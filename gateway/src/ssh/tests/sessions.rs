@@ -1,282 +1,15 @@
-//! Sessions between the real `ssh` and a pod that does as it is told: endings, cuts, warnings, records.
+//! Sessions: endings, cuts, warnings, records; and the ends of tunnels.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use jiff::Timestamp;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::net::UnixStream;
 
-use super::super::channel::{Ask, Session, TunnelAsk};
-use super::super::ending;
-use super::super::inbound::Bounds;
-use super::super::pump::{self, Client, Counts, Hold, PodInput, PodOutput};
-use super::super::server::{Settings, Work};
-use super::house::{House, said, told};
+use super::house::said;
+use super::rig::{Stage, end_of, text};
 use crate::access::GrantEnd;
-use crate::audit::Person;
-use crate::bridge::{Exit, Output};
-use crate::clock::{Clock, ManualClock};
-use crate::record::{Outcome, Recorder, SessionEnd, SessionId, SessionKind, SessionStart, TerminalInfo};
-use crate::terminal::Size;
-
-/// How a session ended: what the books say.
-type End = (Outcome, Option<u8>, Option<String>);
-
-/// A pod that runs one program, chosen by the command's first word.
-#[derive(Debug)]
-struct Pod {
-    /// What was written to it, `None` for the end of input.
-    heard: mpsc::UnboundedReceiver<Heard>,
-    program: String,
-}
-
-#[derive(Debug)]
-enum Heard {
-    Bytes(Bytes),
-    Eof,
-    Size(Size),
-}
-
-#[derive(Debug)]
-struct PodEar {
-    tell: mpsc::UnboundedSender<Heard>,
-    hung_up: CancellationToken,
-    half_close: bool,
-}
-
-impl PodInput for PodEar {
-    async fn write(&self, bytes: Bytes) -> Result<(), pump::Closed> {
-        self.tell.send(Heard::Bytes(bytes)).map_err(|_| pump::Closed)
-    }
-
-    async fn eof(&self) -> Result<(), pump::Closed> {
-        if self.half_close { self.tell.send(Heard::Eof).map_err(|_| pump::Closed) } else { Ok(()) }
-    }
-
-    fn half_close(&self) -> bool {
-        self.half_close
-    }
-
-    async fn resize(&self, size: Size) -> Result<(), pump::Closed> {
-        self.tell.send(Heard::Size(size)).map_err(|_| pump::Closed)
-    }
-
-    async fn hang_up(&self) {
-        self.hung_up.cancel();
-    }
-}
-
-impl PodOutput for Pod {
-    async fn next(&mut self) -> Option<Output> {
-        let over = |code| Some(Output::Exit(Exit::Code(code)));
-        match self.program.as_str() {
-            "cat" | "old-cat" => match self.heard.recv().await {
-                Some(Heard::Bytes(bytes)) => Some(Output::Stdout(bytes)),
-                Some(Heard::Size(size)) => {
-                    Some(Output::Stdout(Bytes::from(format!("[{}x{}]", size.columns, size.rows))))
-                }
-                Some(Heard::Eof) | None => over(0),
-            },
-            "both" => {
-                "exit 42".clone_into(&mut self.program);
-                Some(Output::Stderr(Bytes::from_static(b"beside\n")))
-            }
-            "ticks" => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Some(Output::Stdout(Bytes::from_static(b"tick\r\n")))
-            }
-            "flood" => Some(Output::Stdout(Bytes::from(vec![b'x'; 32 << 10]))),
-            "editor" => {
-                "wait".clone_into(&mut self.program);
-                Some(Output::Stdout(Bytes::from_static(
-                    b"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[?1006hediting\x1b[3",
-                )))
-            }
-            "broken" => {
-                Some(Output::Exit(Exit::Unknown { why: "the connection to the pod broke".to_owned() }))
-            }
-            "wait" => std::future::pending().await,
-            other => over(other.strip_prefix("exit ").unwrap().parse().unwrap()),
-        }
-    }
-}
-
-/// The pump, between real clients and such pods, on a clock that is moved by hand.
-#[derive(Debug)]
-struct Rig {
-    clock: Arc<ManualClock>,
-    ends_at: Timestamp,
-    end: watch::Receiver<Option<GrantEnd>>,
-    recorder: Recorder,
-    running: Arc<AtomicUsize>,
-    hung_up: Arc<AtomicUsize>,
-    ends: Arc<Mutex<Vec<End>>>,
-    draining: CancellationToken,
-}
-
-impl Work for Rig {
-    fn session(&self, session: Session) -> BoxFuture<'static, ()> {
-        let clock = Arc::clone(&self.clock);
-        let mut end = self.end.clone();
-        let (ends_at, recorder, ends) = (self.ends_at, self.recorder.clone(), Arc::clone(&self.ends));
-        let (running, hung, draining) =
-            (Arc::clone(&self.running), Arc::clone(&self.hung_up), self.draining.clone());
-        async move {
-            let Ask::Command(line) = session.ask else { panic!("a command") };
-            let terminal = session.terminal.as_ref();
-            let start = SessionStart {
-                id: SessionId::new(clock.now()),
-                person: Person { username: "alice".to_owned(), issuer: None, subject: None },
-                request: "oncall-debug-bcdfgh".to_owned(),
-                policy: "oncall-debug".to_owned(),
-                reason: None,
-                kind: SessionKind::Exec,
-                namespace: "payments".to_owned(),
-                target: None,
-                pod: None,
-                container: None,
-                port: None,
-                command: None,
-                terminal: terminal.map(|terminal| TerminalInfo {
-                    columns: terminal.size.columns,
-                    rows: terminal.size.rows,
-                    term: None,
-                }),
-                peer: None,
-                record: true,
-            };
-            let recording = Arc::new(recorder.begin(start).await.unwrap());
-            let (tell, heard) = mpsc::unbounded_channel();
-            let hung_up = CancellationToken::new();
-            let half_close = line != "old-cat";
-            let ear = PodEar { tell, hung_up: hung_up.clone(), half_close };
-            let mut pod = Pod { heard, program: line };
-            let hold = Hold {
-                clock,
-                ends_at,
-                ended: async move { end.wait_for(Option::is_some).await.unwrap().clone().unwrap() }.boxed(),
-                draining,
-                recording: Arc::clone(&recording),
-            };
-            let size = terminal.map(|terminal| terminal.size);
-            let output = Arc::clone(&session.output);
-            let mut client = Client {
-                input: session.input,
-                control: session.control,
-                output: Arc::clone(&output),
-                terminal: size,
-            };
-            let counts = Counts::default();
-            running.fetch_add(1, Ordering::SeqCst);
-            let why = pump::run(&mut client, &ear, &mut pod, hold, &counts).await;
-            running.fetch_sub(1, Ordering::SeqCst);
-            hung.fetch_add(usize::from(hung_up.is_cancelled()), Ordering::SeqCst);
-            let end = ending::tell(&output, &why).await;
-            ends.lock().unwrap().push(end.clone());
-            let recording = Arc::into_inner(recording).expect("nobody else holds the recording");
-            let _ = recording
-                .finish(SessionEnd {
-                    outcome: end.0,
-                    exit: end.1,
-                    bytes_in: counts.bytes_in(),
-                    bytes_out: counts.bytes_out(),
-                    why: end.2,
-                })
-                .await;
-        }
-        .boxed()
-    }
-
-    fn tunnel(&self, ask: TunnelAsk) -> BoxFuture<'static, ()> {
-        ask.reply.prohibit("no tunnels").boxed()
-    }
-}
-
-struct Stage {
-    house: House,
-    clock: Arc<ManualClock>,
-    end: watch::Sender<Option<GrantEnd>>,
-    hung_up: Arc<AtomicUsize>,
-    ends: Arc<Mutex<Vec<End>>>,
-    recordings: tempfile::TempDir,
-    draining: CancellationToken,
-}
-
-const START: &str = "2026-11-21T12:00:00Z";
-
-impl Stage {
-    /// A grant that ends ten minutes from now.
-    async fn open() -> Self {
-        let start: Timestamp = START.parse().unwrap();
-        let clock = ManualClock::at(start);
-        let (end, ended) = watch::channel(None);
-        let recordings = tempfile::tempdir().unwrap();
-        let recorder = Recorder::new(recordings.path().to_owned(), clock.clone()).unwrap();
-        let (running, hung_up) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let (ends, draining) = (Arc::default(), CancellationToken::new());
-        let rig = Rig {
-            clock: Arc::clone(&clock),
-            ends_at: start + Duration::from_secs(600),
-            end: ended,
-            recorder,
-            running: Arc::clone(&running),
-            hung_up: Arc::clone(&hung_up),
-            ends: Arc::clone(&ends),
-            draining: draining.clone(),
-        };
-        let house = House::working(Settings::default(), Bounds::default(), Arc::new(rig), running).await;
-        house.alice();
-        Self { house, clock, end, hung_up, ends, recordings, draining }
-    }
-
-    fn ssh(&self, options: &[&str], words: &[&str]) -> Command {
-        let mut command = self.house.bare_ssh();
-        command.args(options).args(["-o", "IdentitiesOnly=yes", "-i"]).arg(self.house.path("alice"));
-        command.arg("prod-gw").args(words);
-        command
-    }
-
-    async fn start(&self, options: &[&str], words: &[&str]) -> Child {
-        let child = self.ssh(options, words).stdin(Stdio::piped()).spawn().unwrap();
-        while self.house.running.load(Ordering::SeqCst) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        child
-    }
-
-    async fn over(&self) -> End {
-        for _ in 0..300 {
-            if let Some(end) = self.ends.lock().unwrap().last() {
-                return end.clone();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("it has not ended");
-    }
-
-    fn cast(&self) -> PathBuf {
-        let day = self.recordings.path().join("2026-11-21");
-        let files = std::fs::read_dir(day).unwrap().map(|file| file.unwrap().path());
-        files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cast")).expect("a recording")
-    }
-}
-
-async fn end_of(child: Child) -> super::house::Said {
-    told(&tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await.unwrap().unwrap())
-}
-
-fn text(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
-}
+use crate::record::Outcome;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_ends_with_its_own_status_and_everything_shown_is_on_record() {
@@ -443,4 +176,62 @@ async fn sizes_and_interrupts_reach_the_terminal_in_the_pod() {
     }
     assert!(seen.contains(&3), "Ctrl-C is a character for the pod's terminal");
     child.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_at_the_end_of_input_gets_one() {
+    let stage = Stage::open().await;
+    let mut child = stage.start(&["-W", "count:1"], &[]).await;
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&[0; 100_000]).await.unwrap();
+    drop(stdin);
+    let mut stdout = child.stdout.take().unwrap();
+    let mut answer = [0; 6];
+    tokio::time::timeout(Duration::from_secs(5), stdout.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"100000");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_go_on_after_the_server_has_said_its_last() {
+    let stage = Stage::open().await;
+    let local = stage.house.path("local.sock");
+    let forward = format!("{}:listener:1", local.display());
+    let _child = stage.ssh(&["-N", "-L", &forward], &[]).spawn().unwrap();
+    while !local.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut stream = UnixStream::connect(&local).await.unwrap();
+    stream.write_all(b"first").await.unwrap();
+    assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0, "the server's side is over");
+    stream.write_all(b"second").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(stage.house.running.load(Ordering::SeqCst), 1, "still open");
+    drop(stream);
+    assert_eq!(stage.over().await.0, Outcome::Ended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_end_of_input_cannot_be_passed_a_silent_tunnel_is_closed() {
+    let stage = Stage::open().await;
+    let mut child = stage.start(&["-W", "old-echo:1"], &[]).await;
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"data").await.unwrap();
+    drop(stdin);
+    let ended = Instant::now();
+    let said = end_of(child).await;
+    assert_eq!((said.out.as_str(), said.status), ("data", Some(0)));
+    assert!(ended.elapsed() > Duration::from_secs(4));
+    assert_eq!(stage.over().await.0, Outcome::Ended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tunnels_are_cut_with_their_grant() {
+    let stage = Stage::open().await;
+    let child = stage.start(&["-W", "count:1"], &[]).await;
+    let cut = Instant::now();
+    stage.end.send_replace(Some(GrantEnd::Expired));
+    end_of(child).await;
+    assert!(cut.elapsed() < Duration::from_secs(1));
+    assert_eq!(stage.over().await.0, Outcome::Cut);
 }
