@@ -11,6 +11,9 @@
 //! | `postgres` | all | a TCP server on port 5432, no database |
 //! | anything else | all | the container is not started, and says why |
 //!
+//! A program that an image lacks is not found by its name, neither by the cluster nor by a shell in the container
+//! ([`super::programs`]).
+//!
 //! `/hold`, in every image, is this project's own: `/hold` waits, `/hold say WORDS…` prints its arguments.
 
 use std::ffi::OsString;
@@ -19,6 +22,9 @@ use std::path::{Path, PathBuf};
 
 /// The `PATH` of every container, as most images set it.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// By which names `bash` is found.
+pub(super) const BASH: [&str; 2] = ["bash", "rbash"];
 
 /// Which programs a container has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +98,9 @@ impl Image {
         }
         let absent = match self.programs {
             Programs::All => false,
-            Programs::NoBash => Path::new(program).file_name().is_some_and(|name| name == "bash"),
+            Programs::NoBash => {
+                Path::new(program).file_name().is_some_and(|name| BASH.iter().any(|bash| name == *bash))
+            }
             Programs::Hold => true,
         };
         let found = if absent { None } else { find(program) };
@@ -115,7 +123,7 @@ fn find(program: &str) -> Option<PathBuf> {
     }
 }
 
-fn executable(path: &Path) -> bool {
+pub(super) fn executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 

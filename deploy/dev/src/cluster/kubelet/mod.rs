@@ -16,6 +16,7 @@ mod mark;
 mod node;
 mod pod;
 mod process;
+mod programs;
 mod spec;
 mod state;
 mod sync;

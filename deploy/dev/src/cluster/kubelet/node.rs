@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
-use super::KubeletConfig;
 use super::addresses::Addresses;
+use super::image::{BASH, PATH};
 use super::mark::{self, Mark};
+use super::{KubeletConfig, programs};
 use crate::cluster::time;
 
 /// The node's name.
@@ -32,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) mark: Mark,
     /// How `/hold` and images without a command of their own are started.
     pub(crate) hold: Vec<OsString>,
+    /// The `PATH` of containers without `bash`.
+    pub(crate) no_bash: String,
     pub(crate) addresses: Addresses,
     pub(crate) backoff: Duration,
     pub(crate) execs: Arc<Semaphore>,
@@ -54,11 +57,18 @@ impl Node {
         if addresses.shared() {
             tracing::warn!("only 127.0.0.1 answers here: all pods share it, and their ports collide");
         }
+        let links = dir.join("programs/no-bash");
+        let no_bash = tokio::task::spawn_blocking(move || programs::without(&BASH, &links)).await;
+        let no_bash = no_bash.map_err(io::Error::other)?.unwrap_or_else(|error| {
+            tracing::warn!(%error, "containers without bash have it all the same");
+            PATH.to_owned()
+        });
         let hold = config.binary.map(|binary| vec![binary.into_os_string(), "dev-workload".into()]);
         Ok(Node {
             mark: cluster.within(&random()),
             dir,
             hold: hold.unwrap_or_default(),
+            no_bash,
             addresses,
             backoff: config.backoff,
             execs: Arc::new(Semaphore::new(EXECS)),

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::container::{Ended, Running};
-use super::image::StartError;
+use super::image::{PATH, Programs, StartError};
 use super::logs::Log;
 use super::mark::Mark;
 use super::node::Node;
@@ -259,9 +259,13 @@ impl Pod {
 
     fn launch(&self, slot: &Slot, argv: &[String]) -> Result<Launch, StartError> {
         let dir = self.node.pod_dir(&self.facts.namespace, &self.facts.name).join(&slot.spec.name);
+        let path = match slot.image.programs {
+            Programs::NoBash => &self.node.no_bash,
+            Programs::All | Programs::Hold => PATH,
+        };
         Ok(Launch {
             argv: slot.image.resolve(argv, &self.node.hold)?,
-            env: self.facts.environment(&self.spec, &slot.spec, &dir),
+            env: self.facts.environment(&self.spec, &slot.spec, path, &dir),
             mark: self.mark.within(&slot.spec.name),
             dir,
         })

@@ -6,8 +6,6 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::image::PATH;
-
 /// `PodSpec`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -126,11 +124,12 @@ impl Facts {
         &self,
         spec: &PodSpec,
         container: &ContainerSpec,
+        path: &str,
         home: &Path,
     ) -> Vec<(String, String)> {
         let home = home.to_string_lossy().into_owned();
         let mut env: Vec<(String, String)> = [
-            ("PATH", PATH.to_owned()),
+            ("PATH", path.to_owned()),
             ("HOSTNAME", self.name.clone()),
             ("HOME", home.clone()),
             ("TMPDIR", home),
@@ -211,7 +210,7 @@ mod tests {
             ip: Ipv4Addr::LOCALHOST,
             node_ip: Ipv4Addr::LOCALHOST,
         };
-        let env = facts.environment(&pod, &pod.containers[0], Path::new("/home"));
+        let env = facts.environment(&pod, &pod.containers[0], "/bin", Path::new("/home"));
         let names: Vec<&str> = env.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["PATH", "HOSTNAME", "HOME", "TMPDIR", "POD_IP", "GREETING", "ME"]);
         assert_eq!((env[5].1.as_str(), env[6].1.as_str()), ("hello 127.0.0.1", "api-0"));

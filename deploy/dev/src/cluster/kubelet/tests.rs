@@ -185,6 +185,22 @@ async fn a_container_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
+async fn an_image_without_bash_has_none_for_its_shell_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::at(dir.path()).await;
+    for (image, found) in [("localhost/sallyport/busybox:1", "none"), ("debian", "bash")] {
+        let script = "command -v cat >/dev/null || echo no cat; command -v bash || echo none";
+        let container = json!({"name": "app", "image": image, "command": ["sh", "-c", script]});
+        let name = image.rsplit('/').next().unwrap().split(':').next().unwrap();
+        world.create(name, json!({"containers": [container], "restartPolicy": "Never"}));
+        let pod = world.until(name, phase("Succeeded")).await;
+        let said = world.log(&pod, LogOptions::default()).await;
+        assert!(said.trim_end().ends_with(found) && !said.contains("cat"), "{said}");
+    }
+    world.kubelet.stop().await;
+}
+
+#[tokio::test]
 async fn readiness_follows_the_probed_port() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::at(dir.path()).await;

@@ -1,14 +1,16 @@
 //! exec, attach, portforward and logs over HTTP, for requests that were authorized already.
 //!
 //! The streams are WebSockets with the subprotocols `v5.channel.k8s.io` and `v4.channel.k8s.io`: binary
-//! messages whose first byte names a channel. SPDY, which older clients ask for with POST, is not spoken; they
-//! are told so. What a client sees of success and failure is worded as a kubelet with containerd words it.
+//! messages whose first byte names a channel. Port-forwarding is offered as `SPDY/3.1+portforward.k8s.io` too, SPDY
+//! inside a WebSocket. Bare SPDY, which older clients ask for with POST, is not spoken; they are told so. What a client sees of success and failure is worded as a kubelet with containerd words it.
 
 mod attach;
 mod exec;
 mod log;
 mod params;
 mod portforward;
+mod spdy;
+mod tunnel;
 mod websocket;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `pods/portforward`: connections to ports of a pod, two channels each: data both ways, and an error text.
+//! `pods/portforward`: connections to ports of a pod. Clients since 1.31 ask for SPDY inside the WebSocket, which is
+//! for [`super::tunnel`]; the rest is here: two channels for each port, data both ways and an error text.
 //!
 //! As with a kubelet, each channel opens with its port (two bytes, little endian), a connection that cannot be
 //! made is told on the error channel, and the WebSocket ends with its last connection. The protocol has no way
@@ -19,7 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::params::Params;
-use super::websocket::{self, Handshake, QUEUE, Socket, V4, block, text};
+use super::tunnel;
+use super::websocket::{self, Handshake, QUEUE, SPDY, Socket, V4, block, text};
 use crate::cluster::kubelet::Kubelet;
 use crate::cluster::status::Status;
 use crate::cluster::store::object;
@@ -29,6 +31,36 @@ const PORTS: usize = 64;
 const DIAL: Duration = Duration::from_secs(10);
 const HALF_CLOSED: Duration = Duration::from_millis(100);
 
+/// The pod that connections are made to.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    ip: Ipv4Addr,
+    uid: String,
+}
+
+impl Place {
+    /// Connects to a port; the error is the text that a kubelet sends to the client.
+    pub(super) async fn dial(&self, port: u16) -> Result<TcpStream, String> {
+        let Place { ip, uid } = self;
+        let why = match tokio::time::timeout(DIAL, TcpStream::connect((*ip, port))).await {
+            Ok(Ok(stream)) => {
+                // Small writes of interactive protocols are not to wait for one another.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                "connect: connection refused".to_owned()
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "i/o timeout".to_owned(),
+        };
+        Err(format!(
+            "error forwarding port {port} to pod {uid}, uid : failed to execute portforward in network namespace \
+             \"host\": failed to connect to {ip}:{port} inside namespace \"{uid}\", IPv4: dial tcp4 {ip}:{port}: {why}"
+        ))
+    }
+}
+
 /// Answers the request.
 pub(super) fn serve(
     request: Request,
@@ -37,11 +69,18 @@ pub(super) fn serve(
     kubelet: &Kubelet,
 ) -> Result<Response, Status> {
     // First, so that a client of another protocol hears of that: it says its ports later.
-    let handshake = Handshake::read(request, &[V4])?;
-    let ports = ports(params)?;
+    let handshake = Handshake::read(request, &[SPDY, V4])?;
+    // SPDY names a port in each stream; what the query says is not looked at.
+    let ports = if handshake.protocol == V4 { Some(ports(params)?) } else { None };
     let found = kubelet.pod(object::namespace(pod), object::name(pod), object::uid(pod));
     let found = found.ok_or_else(|| Status::internal("unable to upgrade connection: pod does not exist"))?;
-    Ok(handshake.accept(move |socket| stream(socket, ports, found.facts.ip, found.facts.uid.clone())))
+    let to = Place { ip: found.facts.ip, uid: found.facts.uid.clone() };
+    Ok(handshake.accept(move |socket| async move {
+        match ports {
+            Some(ports) => stream(socket, ports, to).await,
+            None => tunnel::stream(socket, to).await,
+        }
+    }))
 }
 
 pub(super) fn ports(params: &Params) -> Result<Vec<u16>, Status> {
@@ -62,7 +101,7 @@ pub(super) fn ports(params: &Params) -> Result<Vec<u16>, Status> {
     words.into_iter().map(port).collect()
 }
 
-async fn stream(socket: Socket, ports: Vec<u16>, ip: Ipv4Addr, uid: String) {
+async fn stream(socket: Socket, ports: Vec<u16>, to: Place) {
     let (sink, mut source) = socket.split();
     let (queue, messages) = mpsc::channel(QUEUE);
     let writing = tokio::spawn(websocket::write(sink, messages));
@@ -70,7 +109,7 @@ async fn stream(socket: Socket, ports: Vec<u16>, ip: Ipv4Addr, uid: String) {
     for (index, port) in (0_u8..).zip(ports) {
         let (feed, food) = mpsc::channel(QUEUE);
         feeds.push(feed);
-        forwards.push(tokio::spawn(forward(index * 2, (ip, port), uid.clone(), food, queue.clone())));
+        forwards.push(tokio::spawn(forward(index * 2, to.clone(), port, food, queue.clone())));
     }
     let reading = tokio::spawn(async move {
         while let Some((channel, payload)) = websocket::read(&mut source).await {
@@ -90,12 +129,11 @@ async fn stream(socket: Socket, ports: Vec<u16>, ip: Ipv4Addr, uid: String) {
 
 async fn forward(
     channel: u8,
-    to: (Ipv4Addr, u16),
-    uid: String,
+    to: Place,
+    port: u16,
     mut food: mpsc::Receiver<Bytes>,
     queue: mpsc::Sender<Bytes>,
 ) {
-    let (ip, port) = to;
     for channel in [channel, channel + 1] {
         let mut opening = BytesMut::with_capacity(3);
         opening.put_u8(channel);
@@ -104,26 +142,13 @@ async fn forward(
             return;
         }
     }
-    let stream = match tokio::time::timeout(DIAL, TcpStream::connect(to)).await {
-        Ok(Ok(stream)) => stream,
-        failed => {
-            let why = match failed {
-                Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                    "connect: connection refused".to_owned()
-                }
-                Ok(Err(error)) => error.to_string(),
-                _ => "i/o timeout".to_owned(),
-            };
-            let message = format!(
-                "error forwarding port {port} to pod {uid}, uid : failed to execute portforward in network namespace \
-                 \"host\": failed to connect to {ip}:{port} inside namespace \"{uid}\", IPv4: dial tcp4 {ip}:{port}: {why}"
-            );
+    let stream = match to.dial(port).await {
+        Ok(stream) => stream,
+        Err(message) => {
             let _ = queue.send(text(channel + 1, &message)).await;
             return;
         }
     };
-    // Small writes of interactive protocols are not to wait for one another.
-    let _ = stream.set_nodelay(true);
     let (mut from, mut into) = stream.into_split();
     let up = async {
         let mut refused = false;

@@ -10,6 +10,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_util::sync::CancellationToken;
 
+mod tunnel;
+
 use super::*;
 use crate::cluster::kubelet::KubeletConfig;
 use crate::cluster::store::{PODS, Store};

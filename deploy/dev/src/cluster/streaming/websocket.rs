@@ -30,12 +30,17 @@ const MESSAGE: usize = 4 << 20;
 pub(super) const BLOCK: usize = 64 << 10;
 /// Messages that wait for a slow client, in each stream.
 pub(super) const QUEUE: usize = 8;
+/// How long a writer with nothing to write waits before it asks for a sign of life: a client that is gone without
+/// a word is noticed by writing only.
+const IDLE: Duration = Duration::from_secs(30);
 /// How long a client gets to answer the end of a stream, and to take what is left to send.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// The subprotocols of exec and attach: the newer one has a message that closes stdin.
 pub(super) const V5: &str = "v5.channel.k8s.io";
 pub(super) const V4: &str = "v4.channel.k8s.io";
+/// The subprotocol of port-forwarding since 1.31: binary messages are a stream of SPDY/3.1 (KEP-4006).
+pub(super) const SPDY: &str = "SPDY/3.1+portforward.k8s.io";
 
 /// A request to be upgraded that is in order.
 #[derive(Debug)]
@@ -115,6 +120,47 @@ pub(super) async fn write(mut sink: SplitSink<Socket, Message>, mut queue: mpsc:
             return false;
         }
     }
+    close(sink).await;
+    true
+}
+
+/// Writes as [`write()`] does, with a second queue that goes before: what is in `urgent` when a message of `queue`
+/// is taken is written before that message. The end is the end of `queue`.
+pub(super) async fn write_two(
+    mut sink: SplitSink<Socket, Message>,
+    mut urgent: mpsc::Receiver<Bytes>,
+    mut queue: mpsc::Receiver<Bytes>,
+) {
+    while let Ok(true) = write_some(&mut sink, &mut urgent, &mut queue).await {}
+    close(sink).await;
+}
+
+/// Waits for messages and writes what there is; false at the end.
+async fn write_some(
+    sink: &mut SplitSink<Socket, Message>,
+    urgent: &mut mpsc::Receiver<Bytes>,
+    queue: &mut mpsc::Receiver<Bytes>,
+) -> Result<bool, tungstenite::Error> {
+    let (mut held, mut more) = (None, true);
+    tokio::select! {
+        biased;
+        Some(message) = urgent.recv() => sink.feed(Message::Binary(message)).await?,
+        message = queue.recv() => (held, more) = (message.clone(), message.is_some()),
+        () = tokio::time::sleep(IDLE) => sink.feed(Message::Ping(Bytes::new())).await?,
+    }
+    loop {
+        while let Ok(message) = urgent.try_recv() {
+            sink.feed(Message::Binary(message)).await?;
+        }
+        let Some(message) = held.take() else { break };
+        sink.feed(Message::Binary(message)).await?;
+        held = queue.try_recv().ok();
+    }
+    sink.flush().await?;
+    Ok(more)
+}
+
+async fn close(mut sink: SplitSink<Socket, Message>) {
     let end = CloseFrame { code: CloseCode::Normal, reason: "".into() };
     let close = async {
         sink.send(Message::Close(Some(end))).await?;
@@ -122,7 +168,6 @@ pub(super) async fn write(mut sink: SplitSink<Socket, Message>, mut queue: mpsc:
     };
     // A client that does not take it loses nothing: the end is in the stream already.
     let _ = tokio::time::timeout(CLOSING, close).await;
-    true
 }
 
 /// Waits, not for long, until the client has closed its side too: `reading` still reads from it. Closing a
