@@ -388,32 +388,15 @@ fn verdicts_say_what_they_did() {
 
 #[test]
 fn a_grant_that_could_not_be_opened_is_told_on_stderr_and_fails() {
-    let failed = RequestView {
-        phase: Phase::Failed,
-        message: Some("namespace `payments` does not exist".to_owned()),
-        ..active()
-    };
-    let reply = run_line(&Fixed { after: Some(failed), ..Fixed::default() }, "approve oncall-debug-7k2m9x");
-    assert_eq!(reply.exit, 70);
-    assert_eq!(
-        reply.stderr,
-        "oncall-debug-7k2m9x could not be opened: namespace `payments` does not exist\n"
-    );
-}
-
-#[test]
-fn an_approved_request_that_cannot_be_opened_yet_says_why() {
-    let failed = RequestView {
-        phase: Phase::Approved,
-        message: Some("namespace `payments` does not exist".to_owned()),
-        ..active()
-    };
-    let reply = run_line(&Fixed { after: Some(failed), ..Fixed::default() }, "approve oncall-debug-7k2m9x");
-    assert_eq!(reply.exit, 70);
-    assert_eq!(
-        reply.stderr,
-        "oncall-debug-7k2m9x is approved and cannot be opened yet: namespace `payments` does not exist; it is tried again\n"
-    );
+    let why = "namespace `payments` does not exist";
+    for (phase, said) in [
+        (Phase::Failed, format!("could not be opened: {why}")),
+        (Phase::Approved, format!("is approved and cannot be opened yet: {why}; it is tried again")),
+    ] {
+        let after = Some(RequestView { phase, message: Some(why.to_owned()), ..active() });
+        let reply = run_line(&Fixed { after, ..Fixed::default() }, "approve oncall-debug-7k2m9x");
+        assert_eq!((reply.exit, reply.stderr), (70, format!("oncall-debug-7k2m9x {said}\n")));
+    }
 }
 
 #[test]
