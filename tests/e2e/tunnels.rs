@@ -158,7 +158,7 @@ fn half_close_is_kept_where_the_server_can(world: &World) {
     if world.half_close {
         assert_eq!(answer, "100000\n", "{read:?}");
     } else {
-        // `v4.channel.k8s.io` has no way to say that one direction is over; the connection must end, not hang.
+        // The connection must end, not hang.
         assert!(answer.is_empty() || answer == "100000\n", "{answer}");
     }
 }

@@ -20,6 +20,9 @@ use crate::ssh::Ssh;
 
 pub use second::Second;
 
+/// The reason of the grant that cases share.
+const SHARED: &str = "shared by all cases";
+
 /// Which cluster a world stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -55,7 +58,7 @@ pub struct World {
     pub idp: Option<Idp>,
     /// When it was started: what stands in logs from before is others'.
     pub started: jiff::Timestamp,
-    /// Whether the API server can end a process's standard input (`v5.channel.k8s.io`, 1.30).
+    /// Whether the cluster keeps one direction of a tunnel open when the other is over.
     pub half_close: bool,
     /// Ordinary cases hold it for reading, cases that take the gateway away for writing.
     pub quiet: RwLock<()>,
@@ -127,9 +130,8 @@ impl World {
         if let Some(name) = &*shared {
             return name.clone();
         }
-        let asked = self
-            .alice()
-            .words("request oncall-debug -n payments --for 2h --reason shared by all cases".split(' '));
+        let line = format!("request oncall-debug -n payments --for 2h --reason {SHARED}");
+        let asked = self.alice().line(line);
         let name = first_word(&asked.run().exits(0).out);
         self.bob().words(["approve", &name]).run().exits(0);
         *shared = Some(name.clone());
@@ -178,6 +180,9 @@ impl World {
     /// Takes away what cases made in a cluster that outlives the world, and stops the gateway.
     pub fn finish(&self) {
         if self.kind == Kind::Real {
+            if let Some(name) = &*self.shared.lock().unwrap_or_else(PoisonError::into_inner) {
+                self.api.delete(&format!("/apis/sallyport.dev/v1alpha1/accessrequests/{name}"));
+            }
             let ours = format!("labelSelector=sallyport-test%3D{}", self.tag);
             for (path, named) in
                 [("/apis/sallyport.dev/v1alpha1/accesspolicies", "spec"), ("/api/v1/namespaces", "spec")]
