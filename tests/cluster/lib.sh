@@ -17,9 +17,10 @@ say() { echo "cluster: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 need_debian_root() {
-  [ -r /etc/os-release ] && . /etc/os-release
-  [ "${ID:-}" = debian ] && [ "${VERSION_CODENAME:-}" = bookworm ] ||
-    die "this builds from Debian bookworm's archive and the system here is \`${PRETTY_NAME:-unknown}\`; set KUBECONFIG to a cluster of yours instead"
+  local system # in a subshell: the file sets names of its own, VERSION for one
+  system=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_CODENAME:-} ${PRETTY_NAME:-}")
+  [[ $system = 'debian bookworm '* ]] ||
+    die "this builds from Debian bookworm's archive and the system here is \`${system#* * }\`; set KUBECONFIG to a cluster of yours instead"
   [ "$(id -u)" = 0 ] || die "containers and a network bridge need root; run this as root, or set KUBECONFIG to a cluster of yours"
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn cases() -> Vec<Case> {
         kubectl_creates_and_deletes,
         kubectl_reads_logs_and_runs_commands,
         kubectl_explains_our_resources,
-        the_schema_of_our_resources_is_enforced,
+        kubectl_is_told_what_the_schema_forbids,
     ];
     cases.iter_mut().for_each(|case| case.only = Some(Kind::Embedded));
     cases
@@ -62,7 +62,7 @@ fn kubectl_creates_and_deletes(world: &World) {
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: one, namespace: {name}}}\nspec:\n  containers: [{{name: a, image: \"localhost/sallyport/debian:1\", command: [sleep, \"1000\"]}}]\n"
     );
     kubectl(world, &["apply", "-f", "-"], &pod).exits(0).prints("created");
-    kubectl(world, &["apply", "-f", "-"], &pod).exits(0).prints("unchanged");
+    kubectl(world, &["apply", "-f", "-"], &pod).exits(0).prints("pod/one");
     kubectl(world, &["wait", "--for=condition=Ready", "pod/one", "-n", &name, "--timeout=30s"], "").exits(0);
     kubectl(world, &["label", "pod", "one", "-n", &name, "a=b"], "").exits(0);
     kubectl(world, &["delete", "pod", "one", "-n", &name], "").exits(0);
@@ -94,7 +94,7 @@ fn kubectl_explains_our_resources(world: &World) {
     kubectl(world, &["explain", "accessrequest.status"], "").exits(0).prints("phase");
 }
 
-fn the_schema_of_our_resources_is_enforced(world: &World) {
+fn kubectl_is_told_what_the_schema_forbids(world: &World) {
     let bad = "apiVersion: sallyport.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: bad}\nspec: {namespaces: [], clusterRole: x}\n";
     let answer = kubectl(world, &["create", "--validate=false", "-f", "-"], bad).exits(1);
     assert!(answer.err.contains("Required value") || answer.err.contains("invalid"), "{}", answer.show());
