@@ -1,6 +1,5 @@
-//! The same on the embedded API server, and, for trying by hand, on the one that `KUBECONFIG` names:
-//! `KUBECONFIG=… cargo test --lib access::tests::cluster -- --ignored --nocapture`, which needs the custom resources
-//! and the namespace `access-trial` there. The suites in `tests/` are what holds on real clusters.
+//! A grant's whole way on API servers that are not made for this test: the embedded one, and with `--ignored` the one
+//! that `KUBECONFIG` names, as `tests/run real` does it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,7 +16,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::crd::AccessPolicy;
 
 #[tokio::test]
-#[ignore = "needs KUBECONFIG, the custom resources and a namespace access-trial"]
+#[ignore = "needs KUBECONFIG; `tests/run real` runs it"]
 async fn a_grant_from_asking_to_its_end_on_a_real_api_server() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     trial(kube::Client::try_default().await.unwrap()).await;
@@ -34,19 +33,38 @@ async fn a_grant_from_asking_to_its_end_on_the_embedded_api_server() {
     let options = KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     let client = kube::Client::try_from(config).unwrap();
-    let resources: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for manifest in crate::crd::manifests() {
-        resources.create(&PostParams::default(), &manifest).await.unwrap();
-    }
-    let namespaces: Api<NamespaceObject> = Api::all(client.clone());
-    let mut namespace = NamespaceObject::default();
-    namespace.metadata.name = Some("access-trial".into());
-    namespaces.create(&PostParams::default(), &namespace).await.unwrap();
     trial(client).await;
     cluster.shutdown().await;
 }
 
+/// The custom resources and the namespace, unless they are there.
+async fn furnish(client: &kube::Client) {
+    let or_there = |error: kube::Error| match error {
+        kube::Error::Api(status) if status.code == 409 => {}
+        error => panic!("{error}"),
+    };
+    let resources: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for manifest in crate::crd::manifests() {
+        let _ = resources.create(&PostParams::default(), &manifest).await.map_err(or_there);
+    }
+    let namespaces: Api<NamespaceObject> = Api::all(client.clone());
+    let mut namespace = NamespaceObject::default();
+    namespace.metadata.name = Some("access-trial".into());
+    let _ = namespaces.create(&PostParams::default(), &namespace).await.map_err(or_there);
+}
+
+async fn gone(bindings: &Api<RoleBinding>, name: &RequestName) {
+    for _ in 0..100 {
+        if bindings.get_opt(&name.binding()).await.unwrap().is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the binding of `{name}` is still there");
+}
+
 async fn trial(client: kube::Client) {
+    furnish(&client).await;
     let policies: Api<AccessPolicy> = Api::all(client.clone());
     let mut trial = policy("access-trial", 1);
     trial["spec"]["namespaces"] = json!(["access-trial"]);
@@ -87,8 +105,7 @@ async fn trial(client: kube::Client) {
     let late = clock.now().duration_since(permit.ends_at());
     println!("{end}, {late:?} after its end");
     assert_eq!(end, GrantEnd::Expired);
-    tokio::time::sleep(Duration::from_millis(800)).await;
-    assert!(bindings.get_opt(&name.binding()).await.unwrap().is_none(), "the binding is gone");
+    gone(&bindings, &name).await;
 
     asked.duration = Some(Duration::from_secs(600));
     let view = access.request(&alice(), asked).await.unwrap();
@@ -99,8 +116,7 @@ async fn trial(client: kube::Client) {
     let began = std::time::Instant::now();
     access.revoke(&alice(), &name, Some("done".into())).await.unwrap();
     println!("revoked: {} after {:?}", ended.await.unwrap(), began.elapsed());
-    tokio::time::sleep(Duration::from_millis(800)).await;
-    assert!(bindings.get_opt(&name.binding()).await.unwrap().is_none(), "the binding is gone");
+    gone(&bindings, &name).await;
     for event in audit.kept() {
         println!("{}", serde_json::to_string(&event).unwrap());
     }
