@@ -74,9 +74,10 @@ fn a_command_is_recorded_with_its_metadata(world: &World) {
         .run()
         .exits(4);
     let id = session(world, &grant);
-    let metadata: Value =
-        serde_json::from_str(&std::fs::read_to_string(file(world, &id, "json")).expect("metadata"))
-            .expect("JSON");
+    // `ssh` ends a moment before the books are closed.
+    world.event("session.ended", |e| e["session"] == *id);
+    let text = std::fs::read_to_string(file(world, &id, "json")).expect("metadata");
+    let metadata: Value = serde_json::from_str(&text).expect("JSON");
     let end = &metadata["end"];
     for (field, value) in [
         ("id", json!(id)),

@@ -17,7 +17,14 @@ async fn a_command_ends_with_its_own_status_and_everything_shown_is_on_record() 
     let said = said(stage.ssh(&[], &["both"])).await;
     assert_eq!((said.out.as_str(), said.err.as_str(), said.status), ("", "beside\n", Some(42)));
     assert_eq!(stage.over().await, (Outcome::Ended, Some(42), None));
-    assert!(text(&stage.cast()).contains("beside"));
+    // The recording is written by a task of its own, to its end a moment later.
+    for _ in 0..300 {
+        if text(&stage.cast()).contains("beside") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("what was shown is not on record");
 }
 
 #[tokio::test(flavor = "multi_thread")]
