@@ -2,6 +2,7 @@
 //! and closed once, with how it ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::channel::Terminal;
 use super::connection::Connection;
@@ -12,6 +13,9 @@ use crate::bridge::Admitted;
 use crate::record::{
     self, RecordError, Recorder, Recording, SessionEnd, SessionId, SessionKind, SessionStart, TerminalInfo,
 };
+
+/// How long a recording may take to be finished; a disk that hangs must not keep the person waiting for good.
+const FINISH: Duration = Duration::from_secs(10);
 
 /// What a session is, beside who and where.
 #[derive(Debug, Clone)]
@@ -74,14 +78,17 @@ impl Ledger {
         Arc::clone(&self.recording)
     }
 
-    /// Closes it. `exit` is what the person's `ssh` got, `None` when it got nothing.
+    /// Closes it. `exit` is what the person's `ssh` gets, `None` when it gets nothing.
+    ///
+    /// # Errors
+    /// When the recording is not whole, or its end is not written down; the event says so too.
     pub(super) async fn close(
         self,
         outcome: record::Outcome,
         exit: Option<u8>,
         counts: &Counts,
         why: Option<String>,
-    ) {
+    ) -> Result<(), RecordError> {
         let Self { connection, event, recording } = self;
         let mut ended = connection.event(Kind::SessionEnded, said(outcome));
         same(&mut ended, &event);
@@ -91,17 +98,27 @@ impl Ledger {
         ended.why.clone_from(&why);
         let end =
             SessionEnd { outcome, exit, bytes_in: counts.bytes_in(), bytes_out: counts.bytes_out(), why };
-        match Arc::into_inner(recording) {
+        let recorded = match Arc::into_inner(recording) {
             Some(recording) => {
-                if let Err(error) = recording.finish(end).await {
-                    tracing::error!(%error, session = event.session, "a recording was not finished");
-                    ended.outcome = Outcome::Failed;
-                    ended.why = Some(error.to_string());
-                }
+                let late = |_| {
+                    let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                    Err(RecordError::Finish { source: Arc::new(source) })
+                };
+                tokio::time::timeout(FINISH, recording.finish(end)).await.unwrap_or_else(late)
             }
-            None => tracing::error!(session = event.session, "a recording is still in use"),
+            None => {
+                tracing::error!(session = event.session, "a recording is still in use");
+                Ok(())
+            }
+        };
+        if let Err(error) = &recorded {
+            tracing::error!(%error, session = event.session, "a recording was not finished");
+            ended.outcome = Outcome::Failed;
+            ended.exit = exit.map(|_| error.exit_status().into());
+            ended.why = Some(error.to_string());
         }
         connection.record(ended);
+        recorded
     }
 }
 

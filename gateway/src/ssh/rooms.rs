@@ -246,8 +246,10 @@ impl Rooms {
             Ok(started) => started,
             Err(error) => {
                 let no = No::from(error);
-                refuse(&output, &no).await;
-                return ledger.close(record::Outcome::Failed, Some(no.status), &counts, Some(no.text)).await;
+                let said = Some(no.text.clone());
+                // A recording that cannot be finished either is in the log; what failed first is what is told.
+                let _ = ledger.close(record::Outcome::Failed, Some(no.status), &counts, said).await;
+                return refuse(&output, &no).await;
             }
         };
         let size = terminal.map(|terminal| terminal.size);
@@ -256,8 +258,9 @@ impl Rooms {
             pump::run(&mut client, &input_half, &mut output_half, self.hold(admitted, &ledger), &counts)
                 .await;
         drop((client, input_half, output_half));
-        let (outcome, exit, said) = ending::tell(&output, &why).await;
-        ledger.close(outcome, exit, &counts, said).await;
+        let parting = ending::tell(&output, &why).await;
+        let recorded = ledger.close(parting.outcome, parting.exit, &counts, parting.said.clone()).await;
+        parting.end(&output, recorded).await;
     }
 
     pub(super) fn hold(&self, admitted: &Admitted, ledger: &Ledger) -> Hold {

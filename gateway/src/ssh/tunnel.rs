@@ -53,7 +53,8 @@ impl Rooms {
             Why::Exit(exit) => (Outcome::Ended, exit.message().map(str::to_owned)),
             Why::Signal(_) | Why::Interrupt => (Outcome::Ended, None),
         };
-        open.ledger.close(outcome, None, &counts, said).await;
+        // A tunnel has no status that could tell; the event and the log do.
+        let _ = open.ledger.close(outcome, None, &counts, said).await;
     }
 
     /// The error says whether it was allowed and nobody answered (true), or not allowed (false).
@@ -106,7 +107,7 @@ impl Rooms {
             Ok(tunnel) => Ok(Open { admitted, tunnel, ledger }),
             Err(error) => {
                 let (no, allowed) = failed(error);
-                ledger.close(Outcome::Failed, None, &Counts::default(), Some(no.text.clone())).await;
+                let _ = ledger.close(Outcome::Failed, None, &Counts::default(), Some(no.text.clone())).await;
                 Err((no, allowed))
             }
         }

@@ -357,3 +357,14 @@ impl Agent {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// Connects to a socket that `ssh` is about to listen on: the file is there a moment before it does.
+pub(super) async fn listening(socket: &Path) -> tokio::net::UnixStream {
+    for _ in 0..500 {
+        if let Ok(stream) = tokio::net::UnixStream::connect(socket).await {
+            return stream;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("ssh does not listen on {}", socket.display());
+}

@@ -165,18 +165,20 @@ impl Work for Rig {
             let why = pump::run(&mut client, &ear, &mut pod, hold, &counts).await;
             running.fetch_sub(1, Ordering::SeqCst);
             hung.fetch_add(usize::from(hung_up.is_cancelled()), Ordering::SeqCst);
-            let end = ending::tell(&output, &why).await;
-            ends.lock().unwrap().push(end.clone());
+            let parting = ending::tell(&output, &why).await;
+            let end = (parting.outcome, parting.exit, parting.said.clone());
             let recording = Arc::into_inner(recording).expect("nobody else holds the recording");
-            let _ = recording
+            let recorded = recording
                 .finish(SessionEnd {
                     outcome: end.0,
                     exit: end.1,
                     bytes_in: counts.bytes_in(),
                     bytes_out: counts.bytes_out(),
-                    why: end.2,
+                    why: end.2.clone(),
                 })
                 .await;
+            parting.end(&output, recorded).await;
+            ends.lock().unwrap().push(end);
         }
         .boxed()
     }

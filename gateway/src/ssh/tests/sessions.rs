@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 
 use super::house::said;
 use super::rig::{Stage, end_of, text};
@@ -205,10 +204,7 @@ async fn a_client_may_go_on_after_the_server_has_said_its_last() {
     let local = stage.house.path("local.sock");
     let forward = format!("{}:listener:1", local.display());
     let _child = stage.ssh(&["-N", "-L", &forward], &[]).spawn().unwrap();
-    while !local.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let mut stream = UnixStream::connect(&local).await.unwrap();
+    let mut stream = super::house::listening(&local).await;
     stream.write_all(b"first").await.unwrap();
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0, "the server's side is over");
     stream.write_all(b"second").await.unwrap();

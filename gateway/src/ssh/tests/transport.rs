@@ -136,13 +136,7 @@ async fn a_socket_tunnel_is_refused_with_its_reason() {
     command.arg("-N").arg("-L").arg(format!("{}:/run/secret.sock", local.display()));
     command.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(house.path("alice")).arg("prod-gw");
     let mut child = command.spawn().unwrap();
-    for _ in 0..300 {
-        if local.exists() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let mut stream = tokio::net::UnixStream::connect(&local).await.unwrap();
+    let mut stream = super::house::listening(&local).await;
     let mut buf = Vec::new();
     stream.read_to_end(&mut buf).await.unwrap();
     assert!(buf.is_empty());
