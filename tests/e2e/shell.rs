@@ -1,24 +1,20 @@
 //! Shells on a terminal, as a person uses them.
 
 use sallyport_tests::pty::Terminal;
-use sallyport_tests::{Kind, World, seconds};
+use sallyport_tests::{World, seconds};
 
 use crate::{Case, cases};
 
 pub(crate) fn cases() -> Vec<Case> {
-    let mut all = cases![
+    cases![
         a_shell_is_bash_where_there_is_one,
+        a_shell_is_sh_elsewhere,
         the_terminal_keeps_its_size,
         control_c_interrupts_and_control_d_ends,
         a_shell_passes_its_exit_status,
         a_full_screen_passes_through,
         a_shell_without_a_terminal_reads_commands,
-    ];
-    // Containers of the embedded cluster see this machine's programs, and bash is one of them.
-    let mut real = cases![a_shell_is_sh_elsewhere];
-    real.iter_mut().for_each(|case| case.only = Some(Kind::Real));
-    all.extend(real);
-    all
+    ]
 }
 
 fn open(world: &World, target: &str) -> Terminal {
