@@ -28,7 +28,9 @@ pub(super) fn serve(path: &Path, check: bool) -> ExitCode {
 }
 
 pub(super) fn demo(options: Demo) -> ExitCode {
-    let level = std::env::var("SALLYPORT_LOG").unwrap_or_else(|_| "warn".to_owned());
+    // What the gateway's account may do matters in a cluster that somebody relies on.
+    let level =
+        std::env::var("SALLYPORT_LOG").unwrap_or_else(|_| "warn,sallyport::serve::rights=error".to_owned());
     if let Err(error) = log(&Log { format: LogFormat::Text, level }) {
         return fail(&*error);
     }
