@@ -5,6 +5,9 @@
 //! back. Both times modes, pen and cursor end where the program left them, so neither a shell nor a full-screen editor
 //! notices.
 //!
+//! On a screen that was never cleared rows cannot be addressed, since the session began somewhere below other things;
+//! there a notice is a line of its own.
+//!
 //! Where it ends: the emulator is not the person's terminal. Combining marks in a restored row, images and exotic
 //! character sets are lost until the program draws that row again; in the normal screen a notice that scrolls off
 //! stays in the terminal's own scroll-back. Following costs a copy per chunk; the emulator runs over it in batches, and
@@ -26,6 +29,9 @@ pub const STAY: Duration = Duration::from_secs(8);
 /// With the cursor above this row (from 0) the top row is somebody's line.
 const NEAR_TOP: usize = 3;
 
+/// Clears the whole screen (ED 2): what `clear`, `reset` and full-screen programs begin with.
+const CLEAR: &[u8] = b"\x1b[2J";
+
 /// Output not yet emulated; more than this is worked off at once.
 const BATCH: usize = 64 * 1024;
 
@@ -36,6 +42,9 @@ pub struct Screen {
     /// What the person sees, while that differs.
     seen: Option<Follower>,
     pending: Vec<u8>,
+    /// Whether rows of the normal screen are where the emulator has them: a session begins somewhere on a screen
+    /// that has other things on it, and only clearing it makes the two the same.
+    placed: bool,
 }
 
 impl std::fmt::Debug for Screen {
@@ -48,11 +57,13 @@ impl Screen {
     /// An empty screen.
     #[must_use]
     pub fn new(size: Size) -> Self {
-        Self { drawn: Follower::new(size), seen: None, pending: Vec::new() }
+        Self { drawn: Follower::new(size), seen: None, pending: Vec::new(), placed: false }
     }
 
     /// Takes note of output that went to the terminal.
     pub fn output(&mut self, bytes: &[u8]) {
+        // A sequence that is split between two chunks is missed, which errs on the side of not painting.
+        self.placed = self.placed || bytes.windows(CLEAR.len()).any(|window| window == CLEAR);
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= BATCH {
             self.settle();
@@ -68,7 +79,7 @@ impl Screen {
         }
     }
 
-    /// What to send to the terminal now to show `text` on its top row, or on its bottom row where the cursor is near the
+    /// What to send to the terminal now to show `text`: where rows can be addressed, on its top row, or on its bottom row where the cursor is near the
     /// top; replaces a notice that is still there.
     /// `None` while the program is in the middle of an escape sequence or a character: ask again after more output, or
     /// use [`bell`] if it does not come.
@@ -78,6 +89,15 @@ impl Screen {
         let modes = self.ready()?;
         let terminal = &self.drawn.terminal;
         let mut out = String::new();
+        if !self.placed && terminal.active_screen_kind() == ScreenKind::Primary {
+            // Rows cannot be addressed: a line of its own, as a job in the background would print it.
+            out.push_str("\r\n\x1b[0;7m");
+            out.push_str(fitted(text, terminal.size().0).trim_end());
+            modes.pen(&mut out);
+            out.push_str("\r\n");
+            self.drawn.feed(out.as_bytes());
+            return Some(out.into_bytes());
+        }
         modes.enter(&mut out);
         let (columns, rows) = terminal.size();
         // Not over the line that somebody is typing.

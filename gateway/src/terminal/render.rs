@@ -71,6 +71,15 @@ impl Modes {
         out.push_str("\x1b[?6l\x1b[4l\x1b[?7l\x0f\x1b(B");
     }
 
+    /// Puts the pen back.
+    pub(super) fn pen(&self, out: &mut String) {
+        out.push_str("\x1b[0");
+        for op in &self.pen {
+            sgr(op, out);
+        }
+        out.push('m');
+    }
+
     /// Puts modes, cursor and pen back to what `terminal` has.
     pub(super) fn leave(&self, terminal: &Terminal, out: &mut String) {
         let (columns, _) = terminal.size();
@@ -94,11 +103,7 @@ impl Modes {
                 [] => {}
             }
         }
-        out.push_str("\x1b[0");
-        for op in &self.pen {
-            sgr(op, out);
-        }
-        out.push('m');
+        self.pen(out);
         if self.no_wrap {
             out.push_str("\x1b[?7l");
         }

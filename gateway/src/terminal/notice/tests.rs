@@ -13,7 +13,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { screen: Screen::new(SIZE), theirs: Follower::new(SIZE), undisturbed: Follower::new(SIZE) }
+        let mut bench =
+            Self { screen: Screen::new(SIZE), theirs: Follower::new(SIZE), undisturbed: Follower::new(SIZE) };
+        bench.program(b"\x1b[H\x1b[2J");
+        bench
     }
 
     fn program(&mut self, bytes: &[u8]) {
@@ -76,6 +79,17 @@ fn a_notice_covers_the_top_row_and_goes_without_a_trace() {
     bench.same().unwrap();
     assert_eq!(bench.row(0), "$ ls");
     assert!(!bench.screen.showing());
+}
+
+#[test]
+fn on_a_screen_that_was_never_cleared_a_notice_is_a_line_of_its_own() {
+    let mut screen = Screen::new(SIZE);
+    screen.output(b"$ \x1b[31mls");
+    let line = screen.show("5 minutes left").unwrap();
+    assert_eq!(line, b"\r\n\x1b[0;7m 5 minutes left\x1b[0;31m\r\n");
+    assert!(!screen.showing());
+    screen.output(b"\x1b[?1049h");
+    assert!(screen.show("5 minutes left").unwrap().starts_with(b"\x1b[?6l"), "an editor's screen is its own");
 }
 
 #[test]
