@@ -20,6 +20,8 @@ pub use action::Action;
 pub use decide::{Denied, Question, Rule, may_approve, may_ask, permits};
 pub use names::{ContainerName, NameError, Namespace, PodName, PolicyName, RequestName};
 pub use person::{Person, Principal};
-pub use policy::{AllowInput, Policy, PolicyError, PolicyInput, Window};
+pub use policy::{
+    AllowInput, ApprovalRound, HookInput, HookRule, Policy, PolicyError, PolicyInput, StageInput, Window,
+};
 pub use ports::{PortError, Ports};
 pub use selector::{Operator, RequirementInput, Selector, SelectorError, SelectorInput};

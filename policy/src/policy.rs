@@ -14,6 +14,11 @@ use crate::selector::{Selector, SelectorInput};
 pub(crate) const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The most approvals that a policy may ask for.
 pub(crate) const MOST_APPROVALS: u32 = 10;
+/// How long a request waits for approvals where the policy says nothing.
+pub(crate) const USUAL_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// How many requests of one person may be open at once, and made within an hour, where the policy says nothing.
+pub(crate) const USUAL_OPEN: u32 = 20;
+pub(crate) const USUAL_HOURLY: u32 = 60;
 /// The longest name of a group.
 pub(crate) const LONGEST_GROUP: usize = 256;
 
@@ -40,6 +45,54 @@ pub struct PolicyInput {
     pub reason_required: bool,
     /// `record`.
     pub record: bool,
+    /// `approval.stages`.
+    pub stages: Vec<StageInput>,
+    /// `approval.expiresAfter`.
+    pub expires_after: Option<String>,
+    /// `approval.hooks`.
+    pub hooks: Vec<HookInput>,
+    /// `reasonPattern`.
+    pub reason_pattern: Option<String>,
+    /// `ticket`: whether one is required, and its pattern.
+    pub ticket: Option<(bool, Option<String>)>,
+    /// `when`.
+    pub when: Option<String>,
+    /// `autoApprove`.
+    pub auto_approve: Option<String>,
+    /// `deny`: conditions, each with what the person is told.
+    pub deny: Vec<(String, Option<String>)>,
+    /// `limits.open`.
+    pub open_limit: Option<u32>,
+    /// `limits.perHour`.
+    pub hourly_limit: Option<u32>,
+    /// `idleTimeout`.
+    pub idle_timeout: Option<String>,
+    /// `ownIdentity`.
+    pub own_identity: bool,
+    /// `breakGlass.reviewers`; `None` where `breakGlass` is absent.
+    pub break_glass: Option<Vec<String>>,
+}
+
+/// One of `approval.stages`, unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StageInput {
+    /// `name`.
+    pub name: String,
+    /// `required`.
+    pub required: u32,
+    /// `groups`.
+    pub groups: Vec<String>,
+}
+
+/// One of `approval.hooks`, unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HookInput {
+    /// `name`.
+    pub name: String,
+    /// Whether `unreachable` is `Wait`.
+    pub waits: bool,
+    /// `recheck`.
+    pub recheck: Option<String>,
 }
 
 /// `allow`, unchecked.
@@ -70,8 +123,38 @@ pub struct Policy {
     pub(crate) max_duration: Duration,
     pub(crate) approvals: u32,
     pub(crate) approver_groups: BTreeSet<String>,
+    pub(crate) stages: Vec<ApprovalRound>,
+    pub(crate) patience: Duration,
+    pub(crate) hooks: Vec<HookRule>,
     pub(crate) reason_required: bool,
+    pub(crate) open_limit: u32,
+    pub(crate) hourly_limit: u32,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) own_identity: bool,
+    pub(crate) reviewers: Option<BTreeSet<String>>,
     pub(crate) record: bool,
+}
+
+/// One round of approvals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRound {
+    /// What people call it; empty for the only one of a policy without `stages`.
+    pub name: String,
+    /// How many different people it takes; at least one.
+    pub required: u32,
+    /// Whose.
+    pub groups: BTreeSet<String>,
+}
+
+/// An external check that a policy asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookRule {
+    /// Its name in the gateway's configuration.
+    pub name: String,
+    /// Whether a request waits while it cannot be asked; else it is denied.
+    pub waits: bool,
+    /// How often it is asked again during a grant.
+    pub recheck: Option<Duration>,
 }
 
 /// Why a policy is not valid: the field, as its YAML names it, and what is wrong there.
@@ -131,8 +214,49 @@ impl Policy {
         if input.approvals > 0 && approver_groups.is_empty() {
             return Err(wrong("approval.groups", "names nobody, so nobody could ever approve"));
         }
+        let stages = stages(input, &approver_groups)?;
+        let approvals = if input.stages.is_empty() {
+            input.approvals
+        } else {
+            stages.iter().map(|stage| stage.required).sum()
+        };
+        if approvals > MOST_APPROVALS {
+            return Err(wrong("approval.stages", format!("together ask for at most {MOST_APPROVALS}")));
+        }
+        let length =
+            |field, text: &Option<String>| text.as_deref().map(|text| window(field, text)).transpose();
+        let patience = length("approval.expiresAfter", &input.expires_after)?.unwrap_or(USUAL_PATIENCE);
+        let idle_timeout = length("idleTimeout", &input.idle_timeout)?;
+        if idle_timeout.is_some_and(|idle| idle < SHORTEST_IDLE) {
+            return Err(wrong("idleTimeout", format!("is at least {}", duration::show(SHORTEST_IDLE))));
+        }
+        let reviewers = input
+            .break_glass
+            .as_ref()
+            .map(|reviewers| groups("breakGlass.reviewers", reviewers))
+            .transpose()?;
+        if reviewers.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(wrong("breakGlass.reviewers", "names nobody, so no review could ever be closed"));
+        }
+        if reviewers.is_some() && approvals > 0 {
+            return Err(wrong(
+                "breakGlass",
+                "lets in at once: it goes with `approval.required: 0` and no stages",
+            ));
+        }
+        if reviewers.is_some() && !input.record {
+            return Err(wrong("breakGlass", "is always recorded: leave `record` out"));
+        }
         Ok(Self {
             name,
+            stages,
+            patience,
+            hooks: hooks(&input.hooks)?,
+            open_limit: input.open_limit.unwrap_or(USUAL_OPEN).clamp(1, 100),
+            hourly_limit: input.hourly_limit.unwrap_or(USUAL_HOURLY).clamp(1, 1000),
+            idle_timeout,
+            own_identity: input.own_identity,
+            reviewers,
             subject_groups,
             namespaces,
             selector,
@@ -142,8 +266,8 @@ impl Policy {
             ports,
             cluster_role,
             max_duration,
-            approvals: input.approvals,
-            approver_groups,
+            approvals,
+            approver_groups: stage_groups(approver_groups, &input.stages)?,
             reason_required: input.reason_required,
             record: input.record,
         })
@@ -215,6 +339,60 @@ impl Policy {
         self.record
     }
 
+    /// The rounds of approvals, in order; empty where it lets in at once.
+    #[must_use]
+    pub fn stages(&self) -> &[ApprovalRound] {
+        &self.stages
+    }
+
+    /// How long a request waits for an answer.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The external checks that must agree.
+    #[must_use]
+    pub fn hooks(&self) -> &[HookRule] {
+        &self.hooks
+    }
+
+    /// How many requests and grants of one person may be open at once.
+    #[must_use]
+    pub const fn open_limit(&self) -> u32 {
+        self.open_limit
+    }
+
+    /// How many requests one person may make within 60 minutes.
+    #[must_use]
+    pub const fn hourly_limit(&self) -> u32 {
+        self.hourly_limit
+    }
+
+    /// How long a grant may go unused.
+    #[must_use]
+    pub const fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
+    }
+
+    /// Whether the role is bound to the person's own cluster identity too.
+    #[must_use]
+    pub const fn own_identity(&self) -> bool {
+        self.own_identity
+    }
+
+    /// Whether it is break-glass: immediate, recorded, told to everyone, reviewed afterwards.
+    #[must_use]
+    pub const fn is_break_glass(&self) -> bool {
+        self.reviewers.is_some()
+    }
+
+    /// Who closes the review of a break-glass; `None` where it is none.
+    #[must_use]
+    pub const fn reviewers(&self) -> Option<&BTreeSet<String>> {
+        self.reviewers.as_ref()
+    }
+
     /// What it allows, in words: `shell`, `exec`, `logs`, `forward`.
     #[must_use]
     pub fn allowed(&self) -> Vec<&'static str> {
@@ -223,6 +401,65 @@ impl Policy {
             .filter_map(|(allowed, word)| allowed.then_some(word))
             .collect()
     }
+}
+
+/// The shortest idle time: shorter ones would be ended by a gap between two reports of use.
+const SHORTEST_IDLE: Duration = Duration::from_secs(20);
+
+fn window(field: &'static str, text: &str) -> Result<Duration, PolicyError> {
+    let length = duration::parse(text).map_err(|error| wrong(field, error))?;
+    if length.is_zero() || length > LONGEST_WINDOW {
+        return Err(wrong(field, format!("lies between 1s and {}", duration::show(LONGEST_WINDOW))));
+    }
+    Ok(length)
+}
+
+fn stages(input: &PolicyInput, only: &BTreeSet<String>) -> Result<Vec<ApprovalRound>, PolicyError> {
+    if input.stages.is_empty() {
+        let one = ApprovalRound { name: String::new(), required: input.approvals, groups: only.clone() };
+        return Ok(if input.approvals == 0 { Vec::new() } else { vec![one] });
+    }
+    if input.approvals > 0 {
+        return Err(wrong("approval.stages", "stand instead of `required`, which must be 0 beside them"));
+    }
+    let mut rounds: Vec<ApprovalRound> = Vec::new();
+    for stage in &input.stages {
+        let name = Namespace::parse(&stage.name)
+            .map_err(|_| wrong("approval.stages.name", "is a name of lower-case letters, digits and `-`"))?
+            .to_string();
+        if rounds.iter().any(|earlier| earlier.name == name) {
+            return Err(wrong("approval.stages.name", format!("`{name}` is there twice")));
+        }
+        let groups = groups("approval.stages.groups", &stage.groups)?;
+        if stage.required == 0 || groups.is_empty() {
+            return Err(wrong("approval.stages", format!("`{name}` needs groups and at least one approval")));
+        }
+        rounds.push(ApprovalRound { name, required: stage.required, groups });
+    }
+    Ok(rounds)
+}
+
+/// Everybody who may approve something, deny and revoke.
+fn stage_groups(only: BTreeSet<String>, stages: &[StageInput]) -> Result<BTreeSet<String>, PolicyError> {
+    let mut all = only;
+    for stage in stages {
+        all.extend(groups("approval.stages.groups", &stage.groups)?);
+    }
+    Ok(all)
+}
+
+fn hooks(given: &[HookInput]) -> Result<Vec<HookRule>, PolicyError> {
+    given
+        .iter()
+        .map(|hook| {
+            let name = Namespace::parse(&hook.name).map_err(|_| {
+                wrong("approval.hooks.name", "is a name of lower-case letters, digits and `-`")
+            })?;
+            let recheck =
+                hook.recheck.as_deref().map(|text| window("approval.hooks.recheck", text)).transpose()?;
+            Ok(HookRule { name: name.to_string(), waits: hook.waits, recheck })
+        })
+        .collect()
 }
 
 fn groups(field: &'static str, given: &[String]) -> Result<BTreeSet<String>, PolicyError> {

@@ -133,6 +133,13 @@ impl Access {
             namespaces: namespaces.iter().map(ToString::to_string).collect(),
             duration: duration::show(length),
             reason,
+            ticket: None,
+            start_at: None,
+            workloads: Vec::new(),
+            pods: Vec::new(),
+            containers: Vec::new(),
+            ports: Vec::new(),
+            extends: None,
         })
     }
 

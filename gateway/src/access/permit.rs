@@ -125,6 +125,7 @@ impl Permit {
                 approver_groups: Vec::new(),
                 reason_required: false,
                 record: true,
+                ..PolicyInput::default()
             },
         );
         let inner = Inner {

@@ -67,6 +67,39 @@ pub enum Kind {
     /// A policy could not be read; the last good one stays in force.
     #[serde(rename = "policy.rejected")]
     PolicyRejected,
+    /// A window was made longer, or a grant that goes on from another took over.
+    #[serde(rename = "grant.extended")]
+    GrantExtended,
+    /// Something that a grant had opened was changed or removed by somebody, or was left behind, and was put right.
+    #[serde(rename = "grant.repaired")]
+    GrantRepaired,
+    /// An external check was asked (`why` has its reasons).
+    #[serde(rename = "check.answered")]
+    CheckAnswered,
+    /// Somebody, some place or everything was shut out.
+    #[serde(rename = "lock.set")]
+    LockSet,
+    /// A lock was lifted, or its time was over.
+    #[serde(rename = "lock.lifted")]
+    LockLifted,
+    /// Somebody used break-glass.
+    #[serde(rename = "breakglass.used")]
+    BreakGlassUsed,
+    /// A sealed one-time code was tried.
+    #[serde(rename = "breakglass.code")]
+    BreakGlassCode,
+    /// The review of a break-glass got its verdict.
+    #[serde(rename = "review.closed")]
+    ReviewClosed,
+    /// A notification could not be delivered and is tried again, or was given up.
+    #[serde(rename = "notification.failed")]
+    NotificationFailed,
+    /// Ended requests were removed from the cluster; their history is here.
+    #[serde(rename = "requests.pruned")]
+    RequestsPruned,
+    /// This gateway began or ceased to be the one that reconciles.
+    #[serde(rename = "gateway.leads")]
+    GatewayLeads,
 }
 
 /// How it went.

@@ -3,6 +3,7 @@
 //! column. What is read here is only the shape; whether a directory or a provider exists is found out by those
 //! who use it.
 
+mod access;
 mod span;
 
 use std::net::SocketAddr;
@@ -14,6 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub(crate) use access::is_safe;
+pub use access::{
+    BreakGlass, Hook, Locks, Notification, NotificationEvent, NotificationFormat, Policies, Requests,
+};
 pub use span::Span;
 
 /// The documented defaults, as `sallyport serve --print-default` shows them.
@@ -47,6 +52,24 @@ pub struct Config {
     /// The HTTP side.
     #[serde(default)]
     pub console: Console,
+    /// Where policies come from.
+    #[serde(default)]
+    pub policies: Policies,
+    /// Requests and their history.
+    #[serde(default)]
+    pub requests: Requests,
+    /// External checks that policies may name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
+    /// Who is told what happens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<Notification>,
+    /// Who may shut people, places or everything out.
+    #[serde(default)]
+    pub locks: Locks,
+    /// Getting in while the identity provider is down.
+    #[serde(default)]
+    pub break_glass: BreakGlass,
     /// The gateway's own log.
     #[serde(default)]
     pub log: Log,
@@ -138,6 +161,10 @@ pub struct Oidc {
     /// Certificates to trust for the provider (PEM), instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// How often the provider is asked whether people with open grants are still in their groups, where it offers
+    /// userinfo or introspection.
+    #[serde(default = "recheck")]
+    pub recheck: Span,
 }
 
 impl Oidc {
@@ -155,8 +182,13 @@ impl Oidc {
             groups_claim: groups_claim(),
             groups_prefix: None,
             ca_file: None,
+            recheck: recheck(),
         }
     }
+}
+
+const fn recheck() -> Span {
+    Span(Duration::from_secs(300))
 }
 
 fn scopes() -> Vec<String> {
@@ -181,6 +213,9 @@ pub struct Kubernetes {
     /// A context in it other than the current one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// The namespace that the gateway runs in: its Lease is there. The pod's own where it is in one, else `sallyport`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 /// Where sessions are recorded.
@@ -215,13 +250,17 @@ impl Default for Events {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Console {
-    /// Address and port for `/healthz` and `/readyz`.
+    /// Address and port of the web console, its API, `/healthz` and `/readyz`.
     pub listen: SocketAddr,
+    /// Where people reach it: `https://access.example.com`. Absent: there is no sign-in in a browser, and
+    /// notifications carry no links.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<Url>,
 }
 
 impl Default for Console {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8080)) }
+        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), public_url: None }
     }
 }
 
@@ -322,19 +361,19 @@ impl Config {
         let Ok(issuer) = Url::parse(&self.oidc.issuer) else {
             return value("oidc.issuer", "must be an https address");
         };
-        let loopback = match issuer.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        if issuer.scheme() != "https" && !(issuer.scheme() == "http" && loopback) {
+        if !is_safe(&issuer) {
             return value("oidc.issuer", "must be an https address (http is for loopback only)");
         }
         if self.oidc.client_id.is_empty() {
             return value("oidc.clientId", "must not be empty");
         }
-        Ok(())
+        if self.console.public_url.as_ref().is_some_and(|url| !is_safe(url) || url.query().is_some()) {
+            return value("console.publicUrl", "must be an https address (http is for loopback only)");
+        }
+        if self.oidc.recheck.0 < Duration::from_secs(5) {
+            return value("oidc.recheck", "must be at least 5s");
+        }
+        access::check(&self.hooks, &self.notifications, &self.requests)
     }
 
     /// The JSON Schema of the file.

@@ -153,6 +153,7 @@ impl AccessRequest {
                 issuer: one.by.issuer.clone(),
                 subject: one.by.subject.clone(),
                 at: one.at,
+                stage: None,
             })
             .collect();
         if observed.is_some() {

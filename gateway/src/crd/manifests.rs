@@ -3,7 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-use super::{AccessPolicy, AccessRequest};
+use super::{AccessLock, AccessPolicy, AccessRequest};
 
 /// What stands above each file.
 const HEAD: &str = "\
@@ -15,7 +15,7 @@ const HEAD: &str = "\
 /// The custom resources, in the order in which to create them.
 #[must_use]
 pub fn manifests() -> Vec<CustomResourceDefinition> {
-    vec![AccessPolicy::crd(), AccessRequest::crd()]
+    vec![AccessPolicy::crd(), AccessRequest::crd(), AccessLock::crd()]
 }
 
 /// A manifest as the file in `deploy/crds` has it.

@@ -1,4 +1,4 @@
-//! The custom resources: `AccessPolicy` and `AccessRequest` of `sallyport.dev/v1alpha1`, both cluster-scoped.
+//! The custom resources: `AccessPolicy`, `AccessRequest` and `AccessLock` of `sallyport.dev/v1alpha1`, all cluster-scoped.
 //! Doc comments here become what `kubectl explain` says; `deploy/crds/*.yaml` is generated from these types and a
 //! test holds them equal. What the schema cannot say is checked by parsing into the types of `sallyport-policy`
 //! ([`AccessPolicy::parse`], [`AccessRequest::life`]): the schema is a help to people, not a boundary.
@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 mod life;
+mod lock;
 mod manifests;
 mod mirror;
 mod policy;
@@ -13,12 +14,16 @@ mod request;
 mod schema;
 
 pub use life::StateError;
+pub use lock::{AccessLock, AccessLockSpec, LockTarget};
 pub use manifests::{manifests, to_yaml, yaml};
 pub use mirror::{Entry, Health, Mirror, MirrorError, STALE_AFTER};
-pub use policy::{AccessPolicy, AccessPolicySpec, Allow, Approvals, Forward, Subjects};
+pub use policy::{
+    AccessPolicy, AccessPolicySpec, Allow, ApprovalStage, Approvals, BreakGlass, Deny, Forward, Hook, Limits,
+    Network, Subjects, Ticket, Unreachable,
+};
 pub use request::{
-    AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Binding, ObservedPolicy, Phase,
-    Requester, Verdict, Window,
+    AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Cause, Extension, HookAnswer,
+    ObservedPolicy, Opened, Phase, Requester, Review, ReviewVerdict, Verdict, Window,
 };
 
 /// The API group.

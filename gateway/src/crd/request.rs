@@ -50,6 +50,35 @@ pub struct AccessRequestSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub reason: Option<String>,
+    /// The ticket that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub ticket: Option<String>,
+    /// When it begins; absent: as soon as it is approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "moment")]
+    pub start_at: Option<Timestamp>,
+    /// Only the pods of these workloads, wherever they are scheduled: `deployment/api`, `statefulset/db`,
+    /// `daemonset/agent`, `job/migrate`. With `pods` beside it: these and those. Empty: all that the policy covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 270)))]
+    pub workloads: Vec<String>,
+    /// Only these pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 253)))]
+    pub pods: Vec<String>,
+    /// Only these containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 63), regex(pattern = LABEL)))]
+    pub containers: Vec<String>,
+    /// Tunnels only to these ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(range(min = 1, max = 65535)))]
+    pub ports: Vec<u16>,
+    /// The grant that this one goes on from: its live sessions move over when that one's window ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 57), regex(pattern = LABEL))]
+    pub extends: Option<String>,
 }
 
 /// Who asks, as the identity provider vouched for them at that moment.
@@ -140,10 +169,40 @@ pub struct AccessRequestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub group: Option<String>,
-    /// The RoleBindings that exist for it.
+    /// What exists in the cluster for it: the register of live temporary access.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub opened: Vec<Opened>,
+    /// Set where a rule of the policy approved it: no person had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub approved_by_rule: Option<String>,
+    /// How its window was made longer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
-    pub bindings: Vec<Binding>,
+    pub extensions: Vec<Extension>,
+    /// What the external checks last said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub hooks: Vec<HookAnswer>,
+    /// When it was first used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "moment")]
+    pub first_used: Option<Timestamp>,
+    /// When it was last known to be in use; only kept where the policy has an idle time, and to a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "moment")]
+    pub last_used: Option<Timestamp>,
+    /// What ended it early, where no person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Which notifications were delivered, `event@hook`: the outbox is what is due and not here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128), inner(length(max = 128)))]
+    pub notified: Vec<String>,
+    /// The review that break-glass demands; open until it has a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// The policy as it was approved: what was approved is what runs, whatever becomes of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ObservedPolicy>,
@@ -172,6 +231,77 @@ pub struct Approval {
     /// When.
     #[schemars(schema_with = "moment")]
     pub at: Timestamp,
+    /// The round that it counts in, where the policy has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub stage: Option<String>,
+}
+
+/// A window made longer, inside what the policy allows without asking again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Extension {
+    /// Who did: the username.
+    #[schemars(length(min = 1, max = 256))]
+    pub by: String,
+    /// When.
+    #[schemars(schema_with = "moment")]
+    pub at: Timestamp,
+    /// The new end.
+    #[schemars(schema_with = "moment")]
+    pub until: Timestamp,
+}
+
+/// What an external check said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HookAnswer {
+    /// Its name.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Whether it agrees; absent while it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<bool>,
+    /// Why, in its words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 512)))]
+    pub reasons: Vec<String>,
+    /// When it was asked.
+    #[schemars(schema_with = "moment")]
+    pub at: Timestamp,
+}
+
+/// What ended a grant early, where no person did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Cause {
+    /// The policy does not allow it any more.
+    Policy,
+    /// The person is not in the policy's groups any more.
+    Groups,
+    /// A lock.
+    Lock,
+    /// It was not used for the policy's idle time.
+    Idle,
+    /// An external check said no.
+    Hook,
+}
+
+/// The review of a break-glass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Review {
+    /// What the reviewer found: absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<ReviewVerdict>,
+    /// Who closed it, when, and what they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Verdict>,
+}
+
+/// What a reviewer found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ReviewVerdict {
+    /// It was needed, and used for what it was needed for.
+    Justified,
+    /// It was not.
+    Unjustified,
 }
 
 /// Who ended a request, and why.
@@ -206,9 +336,12 @@ pub struct Window {
     pub end: Timestamp,
 }
 
-/// A RoleBinding made for a grant.
+/// An object made for a grant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Binding {
+pub struct Opened {
+    /// RoleBinding or NetworkPolicy.
+    #[schemars(length(max = 63))]
+    pub kind: String,
     /// Where.
     #[schemars(length(max = 63))]
     pub namespace: String,

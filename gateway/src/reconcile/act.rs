@@ -12,7 +12,7 @@ use sallyport_policy::lifecycle::{Command, End, Life, Stage, step};
 use super::plan::{TRIED_FOR, Task, noted_for};
 use crate::audit::{Audit, Event, Kind, Outcome, Person};
 use crate::clock::SharedClock;
-use crate::crd::{AccessRequest, AccessRequestStatus, Binding, Mirror, Phase};
+use crate::crd::{AccessRequest, AccessRequestStatus, Mirror, Opened, Phase};
 
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(10);
@@ -96,7 +96,7 @@ impl Hands {
         match &life.stage {
             Stage::Active { .. } => {
                 let name = request.request_name().map(|name| name.binding()).unwrap_or_default();
-                status.bindings = noted_for(&name, life.asked.namespaces.iter());
+                status.opened = noted_for(&name, life.asked.namespaces.iter());
                 self.condition(&mut status, true, "Open", "the bindings exist");
             }
             Stage::Ended(_) => {
@@ -110,10 +110,10 @@ impl Hands {
         Ok(())
     }
 
-    async fn note(&self, request: &AccessRequest, bindings: Vec<Binding>) -> Result<(), ActError> {
+    async fn note(&self, request: &AccessRequest, bindings: Vec<Opened>) -> Result<(), ActError> {
         let mut status = request.status.clone().unwrap_or_default();
         let cleaned = bindings.is_empty();
-        status.bindings = bindings;
+        status.opened = bindings;
         self.write(request, status).await?;
         if cleaned {
             self.audit.record(Event {

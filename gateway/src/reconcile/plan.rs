@@ -10,7 +10,7 @@ use sallyport_policy::lifecycle::{Command, Life, Stage, step};
 use sallyport_policy::{Namespace, Policy, Window};
 
 use super::binding;
-use crate::crd::{AccessRequest, Binding, StateError};
+use crate::crd::{AccessRequest, Opened, StateError};
 
 /// How long a grant that cannot be opened is tried, from its approval on.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub(super) enum Task {
     /// Delete this binding, if it is still the same object.
     Delete { namespace: String, name: String, uid: Option<String> },
     /// Write down that these bindings exist; none left means that all is cleaned up.
-    Note(Vec<Binding>),
+    Note(Vec<Opened>),
     /// Mark it as failed, although its state cannot be read as one.
     Spoil(String),
 }
@@ -58,7 +58,7 @@ pub(super) fn plan(request: &AccessRequest, bindings: &[Arc<RoleBinding>], now: 
         Stage::Pending { .. } => delete(bindings),
         Stage::Ended(_) => {
             let mut tasks = delete(bindings);
-            if tasks.is_empty() && request.status.as_ref().is_some_and(|status| !status.bindings.is_empty()) {
+            if tasks.is_empty() && request.status.as_ref().is_some_and(|status| !status.opened.is_empty()) {
                 tasks.push(Task::Note(Vec::new()));
             }
             tasks
@@ -81,7 +81,7 @@ pub(super) fn plan(request: &AccessRequest, bindings: &[Arc<RoleBinding>], now: 
                 return std::iter::once(Task::Store(Box::new(failed.life))).chain(delete(bindings)).collect();
             }
             let mut tasks = prepare(request, &name, &life, terms, *window, bindings);
-            let noted = request.status.as_ref().map(|status| status.bindings.clone()).unwrap_or_default();
+            let noted = request.status.as_ref().map(|status| status.opened.clone()).unwrap_or_default();
             let there = noted_for(&name.binding(), life.asked.namespaces.iter());
             if tasks.is_empty() && noted != there {
                 tasks.push(Task::Note(there));
@@ -130,8 +130,14 @@ fn prepare(
 }
 
 /// What a status says of a grant's bindings once they are all there.
-pub(super) fn noted_for<'a>(name: &str, namespaces: impl Iterator<Item = &'a Namespace>) -> Vec<Binding> {
-    namespaces.map(|namespace| Binding { namespace: namespace.to_string(), name: name.to_owned() }).collect()
+pub(super) fn noted_for<'a>(name: &str, namespaces: impl Iterator<Item = &'a Namespace>) -> Vec<Opened> {
+    namespaces
+        .map(|namespace| Opened {
+            kind: "RoleBinding".to_owned(),
+            namespace: namespace.to_string(),
+            name: name.to_owned(),
+        })
+        .collect()
 }
 
 pub(super) fn delete(bindings: &[Arc<RoleBinding>]) -> Vec<Task> {

@@ -62,7 +62,7 @@ fn planned(request: &AccessRequest, bindings: &[Arc<RoleBinding>], minute: i64) 
 
 fn noted(value: &mut Value) {
     let name = "sallyport-debug-abc234";
-    value["status"]["bindings"] =
+    value["status"]["opened"] =
         json!([{"namespace": "payments", "name": name}, {"namespace": "staging", "name": name}]);
 }
 
