@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod files;
 mod life;
 mod lock;
 mod manifests;
