@@ -34,8 +34,20 @@ pub enum Rule {
     ApproverGroups,
     /// `approval.required`.
     Approvals,
+    /// `approval.stages`.
+    Stages,
+    /// `approval.hooks`.
+    Hooks,
+    /// `breakGlass`.
+    BreakGlass,
+    /// `breakGlass.reviewers`.
+    Reviewers,
+    /// When a request may begin.
+    Start,
     /// Nobody approves their own request.
     NotOneself,
+    /// Nobody closes the review of their own break-glass.
+    NotOnesOwnReview,
     /// A grant opens nothing outside its window.
     Window,
     /// A request goes through its phases in one direction, and its end is final.
@@ -54,6 +66,12 @@ impl fmt::Display for Rule {
             Self::ReasonRequired => "reasonRequired",
             Self::ApproverGroups => "approval.groups",
             Self::Approvals => "approval.required",
+            Self::Stages => "approval.stages",
+            Self::Hooks => "approval.hooks",
+            Self::BreakGlass => "breakGlass",
+            Self::Reviewers => "breakGlass.reviewers",
+            Self::Start => "startAt",
+            Self::NotOnesOwnReview => "nobody reviews their own break-glass",
             Self::NotOneself => "nobody approves their own request",
             Self::Window => "nothing outside the window",
             Self::Phase => "a request's end is final",

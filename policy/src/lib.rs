@@ -14,6 +14,7 @@ mod decide;
 mod person;
 mod policy;
 mod ports;
+mod scope;
 mod selector;
 
 pub use action::Action;
@@ -24,4 +25,5 @@ pub use policy::{
     AllowInput, ApprovalRound, HookInput, HookRule, Policy, PolicyError, PolicyInput, StageInput, Window,
 };
 pub use ports::{PortError, Ports};
+pub use scope::{Scope, Workload, WorkloadError, WorkloadKind};
 pub use selector::{Operator, RequirementInput, Selector, SelectorError, SelectorInput};

@@ -1,119 +1,42 @@
-//! A request's life: asked, approved, open, ended. [`step`] takes a state and a command and gives the new state
-//! and what follows from it; nothing else changes a state.
+//! A request's life: asked, checked, approved, open, ended, and reviewed where it was break-glass. [`step`] takes a
+//! state and a command and gives the new state and what follows from it; nothing else changes a state.
 //!
-//! What holds after every step, whatever the clock did in between (the model test in `lifecycle/tests.rs`):
-//! a grant is open only inside its window, and the window was fixed by the last approval; nobody's approval
-//! of their own request counts; two approvals of one person count once; approvals of another version of the policy
-//! do not count; an end is final.
+//! What holds after every step, whatever the clock did in between (the model test in `lifecycle/model.rs`):
+//! a grant is open only inside its window, and that was fixed when it was approved: only its own user makes it
+//! longer, never beyond what the policy allows in all; nobody's approval of their own request counts; one person counts
+//! once in the whole request; an approval counts in the stage that was current, for a person of its groups, under the
+//! version of the policy that it was given for; nothing is approved before every external check has agreed; an end
+//! is final, and only the review goes on after it.
+//!
+//! A state can come from a place that others can write to. [`Life::stands`] goes through all of that again with
+//! nothing but the state in hand. What it cannot know is whether the people on record were in the groups of their
+//! stage, and whether a condition that approves by itself held: those were decided when it happened.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide::{Denied, Rule, may_approve};
-use crate::names::{Namespace, PolicyName};
+use crate::decide::{Denied, Rule};
 use crate::person::{Person, Principal};
 use crate::policy::{Policy, Window};
 
-/// How long a request waits for approvals.
-pub const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+mod approve;
+mod check;
+mod longer;
+mod over;
+mod state;
 
-/// What was asked. Never changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// By whom.
-    pub by: Principal,
-    /// Under which policy.
-    pub policy: PolicyName,
-    /// Where.
-    pub namespaces: BTreeSet<Namespace>,
-    /// For how long.
-    pub duration: Duration,
-    /// When.
-    pub at: Timestamp,
-}
+pub use state::{
+    Approval, Asked, Cause, CheckAnswer, End, Extension, Life, Missing, Review, ReviewClosed, ReviewVerdict,
+    Stage,
+};
 
-/// One approval that counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approval {
-    /// Whose.
-    pub by: Principal,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// An approver said no.
-    Denied {
-        /// Who.
-        by: Principal,
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: Option<String>,
-    },
-    /// Time was up: of the window, or of waiting for approvals.
-    Expired {
-        /// When that was noticed.
-        at: Timestamp,
-    },
-    /// The requester gave it back, or an approver took it.
-    Revoked {
-        /// Who.
-        by: Principal,
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: Option<String>,
-    },
-    /// It could not be opened.
-    Failed {
-        /// When.
-        at: Timestamp,
-        /// In words for the requester.
-        why: String,
-    },
-}
-
-/// Where in its life a request is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
-    /// Waiting for approvals.
-    Pending {
-        /// The policy that the approvals so far were given for.
-        terms: Option<Box<Policy>>,
-    },
-    /// Approved; the cluster is not ready for it yet.
-    Approved {
-        /// The policy as it was approved.
-        terms: Box<Policy>,
-        /// When it may be open at most.
-        window: Window,
-    },
-    /// Open while the window lasts.
-    Active {
-        /// The policy as it was approved.
-        terms: Box<Policy>,
-        /// When it is open.
-        window: Window,
-    },
-    /// Over, for good.
-    Ended(End),
-}
-
-/// A request with its whole state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Life {
-    /// What was asked.
-    pub asked: Asked,
-    /// The approvals that count.
-    pub approvals: Vec<Approval>,
-    /// Where it is.
-    pub stage: Stage,
-}
+/// How far ahead a request may begin, counted from when it is made.
+pub const FARTHEST_START: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often one window can be made longer.
+pub const MOST_EXTENSIONS: usize = 32;
+/// The longest explanation of an end that is kept, in bytes.
+pub const LONGEST_WHY: usize = 1024;
 
 /// Somebody who does something now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,10 +50,13 @@ pub struct Actor {
 /// What can happen to a request. `policy` is the one in force now; without one nothing can be approved.
 #[derive(Debug, Clone)]
 pub enum Command<'a> {
-    /// The request was just made; lets in at once where no approval is needed.
+    /// Goes on as far as it goes without a person: lets in where no approval is needed and every check has agreed.
+    /// Doing it again changes nothing, so whoever finds a request that nobody opened can.
     Open {
         /// The policy in force.
         policy: &'a Policy,
+        /// Whether the policy's own condition (`autoApprove`) approves it now.
+        by_rule: bool,
     },
     /// Somebody approves.
     Approve {
@@ -139,7 +65,7 @@ pub enum Command<'a> {
         /// The policy in force.
         policy: &'a Policy,
     },
-    /// Somebody denies.
+    /// Somebody denies: anybody who may approve in any stage.
     Deny {
         /// Who.
         by: &'a Actor,
@@ -148,7 +74,7 @@ pub enum Command<'a> {
         /// Why.
         reason: Option<&'a str>,
     },
-    /// The requester gives it back, or an approver takes it away.
+    /// The requester gives it back, or somebody who may approve or review takes it away.
     Revoke {
         /// Who.
         by: &'a Actor,
@@ -157,12 +83,46 @@ pub enum Command<'a> {
         /// Why.
         reason: Option<&'a str>,
     },
+    /// The requester makes the open window longer, inside what the policy allows in all.
+    Extend {
+        /// Who.
+        by: &'a Actor,
+        /// The new end.
+        until: Timestamp,
+        /// The policy in force.
+        policy: &'a Policy,
+    },
+    /// It is not allowed any more.
+    Lapse {
+        /// Because of what.
+        cause: Cause,
+        /// In words for the requester.
+        why: &'a str,
+    },
+    /// An external check has answered, or could not be asked.
+    Answer {
+        /// What it said.
+        answer: &'a CheckAnswer,
+        /// The policy in force; for a grant the policy as approved decides.
+        policy: &'a Policy,
+    },
     /// The cluster is ready: what the grant needs exists.
     Activate,
     /// The cluster cannot be made ready.
     Fail {
         /// In words for the requester.
         why: &'a str,
+    },
+    /// Somebody closes the review of a break-glass that is over.
+    Review {
+        /// Who.
+        by: &'a Actor,
+        /// What they found.
+        verdict: ReviewVerdict,
+        /// What they say.
+        comment: Option<&'a str>,
+        /// The policy as approved, or the one in force: its reviewers count.
+        policy: &'a Policy,
     },
     /// Time passes.
     Tick,
@@ -171,17 +131,23 @@ pub enum Command<'a> {
 /// What follows from a step, for the shell around it to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// An approval was counted; so many are missing still.
+    /// An approval was counted; so many are missing still, in all stages.
     Counted {
         /// How many.
         missing: u32,
     },
-    /// Make in the cluster what the grant needs.
+    /// The last check that was missing has agreed: people can approve now, and what needs nobody can be opened.
+    Checked,
+    /// It is approved: make in the cluster what the grant needs, from the start of its window on.
     Prepare,
-    /// The window has begun.
+    /// The window is open.
     Opened,
+    /// The window is longer: move the end of what was made for it.
+    Extended,
     /// It is over: cut sessions, remove what was made.
     CleanUp,
+    /// The review is closed.
+    Reviewed,
 }
 
 /// What a step gives: the state afterwards, and its effects or why the command was refused. A refused command may
@@ -196,61 +162,13 @@ pub struct Step {
     pub refused: Option<Denied>,
 }
 
-impl Life {
-    /// A request as it begins.
-    #[must_use]
-    pub const fn begin(asked: Asked) -> Self {
-        Self { asked, approvals: Vec::new(), stage: Stage::Pending { terms: None } }
-    }
-
-    /// Whether it opens the gate at this moment.
-    #[must_use]
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        matches!(&self.stage, Stage::Active { window, .. } if window.contains(now))
-    }
-
-    /// Whether it is over.
-    #[must_use]
-    pub const fn is_ended(&self) -> bool {
-        matches!(self.stage, Stage::Ended(_))
-    }
-
-    /// The next moment at which time alone changes the state.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
-        match &self.stage {
-            Stage::Pending { .. } => Some(after(self.asked.at, PATIENCE)),
-            Stage::Approved { window, .. } | Stage::Active { window, .. } => Some(window.end),
-            Stage::Ended(_) => None,
-        }
-    }
-
-    /// How many of the approvals count under `policy`: of different people, none of them the requester.
-    #[must_use]
-    pub fn counted(&self, policy: &Policy) -> u32 {
-        let mut seen: Vec<&Principal> = Vec::new();
-        for approval in &self.approvals {
-            if !approval.by.may_be(&self.asked.by) && !seen.iter().any(|one| one.may_be(&approval.by)) {
-                seen.push(&approval.by);
-            }
-        }
-        u32::try_from(seen.len()).unwrap_or(u32::MAX).min(policy.approvals)
-    }
-}
-
-/// `moment` and so much later; the end of time where that is beyond it.
-fn after(moment: Timestamp, length: Duration) -> Timestamp {
-    moment.checked_add(length).unwrap_or(Timestamp::MAX)
-}
-
 /// One step.
 #[must_use]
 pub fn step(mut life: Life, command: &Command<'_>, now: Timestamp) -> Step {
     // Time first: no command finds a grant whose time is up still open.
     let mut effects = Vec::new();
-    if life.deadline().is_some_and(|deadline| now >= deadline) {
-        life.stage = Stage::Ended(End::Expired { at: now });
-        effects.push(Effect::CleanUp);
+    if life.expires().is_some_and(|end| now >= end) {
+        over::end(&mut life, End::Expired { at: now }, &mut effects);
     }
     let refused = apply(&mut life, command, now, &mut effects).err();
     Step { life, effects, refused }
@@ -264,61 +182,58 @@ fn apply(
 ) -> Result<(), Denied> {
     match *command {
         Command::Tick => Ok(()),
-        Command::Open { policy } => {
-            let Stage::Pending { .. } = life.stage else { return Err(too_late(life)) };
-            same(life, policy)?;
-            covers(life, policy)?;
-            if policy.approvals == 0 {
-                approve(life, policy, now, effects);
-            }
-            Ok(())
-        }
-        Command::Approve { by, policy } => {
-            let Stage::Pending { terms } = &life.stage else { return Err(too_late(life)) };
-            same(life, policy)?;
-            may_approve(policy, &life.asked.by, &by.principal, &by.person)?;
-            covers(life, policy)?;
-            if terms.as_deref().is_some_and(|terms| terms != policy) {
-                life.approvals.clear();
-            }
-            if !life.approvals.iter().any(|earlier| earlier.by.may_be(&by.principal)) {
-                life.approvals.push(Approval { by: by.principal.clone(), at: now });
-            }
-            let missing = policy.approvals.saturating_sub(life.counted(policy));
-            effects.push(Effect::Counted { missing });
-            if missing == 0 {
-                approve(life, policy, now, effects);
-            } else {
-                life.stage = Stage::Pending { terms: Some(Box::new(policy.clone())) };
-            }
-            Ok(())
-        }
-        Command::Deny { by, policy, reason } => {
-            let Stage::Pending { .. } = life.stage else { return Err(too_late(life)) };
-            same(life, policy)?;
-            may_approve(policy, &life.asked.by, &by.principal, &by.person)?;
-            let (by, reason) = (by.principal.clone(), reason.map(str::to_owned));
-            end(life, End::Denied { by, at: now, reason }, effects);
-            Ok(())
-        }
-        Command::Revoke { by, policy, reason } => {
-            may_revoke(life, by, policy)?;
-            let (by, reason) = (by.principal.clone(), reason.map(str::to_owned));
-            end(life, End::Revoked { by, at: now, reason }, effects);
-            Ok(())
-        }
-        Command::Activate => activate(life, now, effects),
+        Command::Open { policy, by_rule } => approve::open(life, policy, by_rule, now, effects),
+        Command::Approve { by, policy } => approve::by_person(life, by, policy, now, effects),
+        Command::Deny { by, policy, reason } => over::deny(life, by, policy, reason, now, effects),
+        Command::Revoke { by, policy, reason } => over::revoke(life, by, policy, reason, now, effects),
+        Command::Extend { by, until, policy } => longer::extend(life, by, until, policy, now, effects),
+        Command::Lapse { cause, why } => over::lapse(life, cause, why, now, effects),
+        Command::Answer { answer, policy } => check::answer(life, answer, policy, now, effects),
+        Command::Activate => approve::activate(life, now, effects),
         Command::Fail { why } => {
-            if let Stage::Pending { .. } | Stage::Approved { .. } | Stage::Active { .. } = life.stage {
-                end(life, End::Failed { at: now, why: why.to_owned() }, effects);
+            if !life.is_ended() {
+                over::end(life, End::Failed { at: now, why: over::bounded(why) }, effects);
             }
             Ok(())
+        }
+        Command::Review { by, verdict, comment, policy } => {
+            over::review(life, by, verdict, comment, policy, now, effects)
         }
     }
 }
 
-mod rules;
-use rules::{activate, approve, covers, end, may_revoke, same, too_late};
+/// `moment` and so much later; the end of time where that is beyond it.
+fn after(moment: Timestamp, length: Duration) -> Timestamp {
+    moment.checked_add(length).unwrap_or(Timestamp::MAX)
+}
+
+/// A policy of another name decides nothing about this request.
+fn same(life: &Life, policy: &Policy) -> Result<(), Denied> {
+    if life.asked.policy == *policy.name() {
+        return Ok(());
+    }
+    let why = format!("policy `{}` is not the one that was asked for", policy.name());
+    Err(denied(life, Rule::Phase, why))
+}
+
+/// A no that names the policy that was asked.
+fn denied(life: &Life, rule: Rule, why: impl Into<String>) -> Denied {
+    Denied { policy: life.asked.policy.clone(), rule, why: why.into() }
+}
+
+/// Why a request cannot be decided any more.
+fn too_late(life: &Life) -> Denied {
+    let why = match &life.stage {
+        Stage::Pending { .. } => "it is still pending",
+        Stage::Approved { .. } | Stage::Active { .. } => "it is approved already; `revoke` ends it",
+        Stage::Ended(End::Denied { .. } | End::Refused { .. }) => "it was denied",
+        Stage::Ended(End::Expired { .. }) => "it has expired",
+        Stage::Ended(End::Revoked { .. }) => "it was revoked",
+        Stage::Ended(End::Lapsed { .. }) => "it has ended early",
+        Stage::Ended(End::Failed { .. }) => "it failed",
+    };
+    denied(life, Rule::Phase, why)
+}
 
 #[cfg(test)]
 mod tests;

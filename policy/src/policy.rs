@@ -133,6 +133,7 @@ pub struct Policy {
     pub(crate) own_identity: bool,
     pub(crate) reviewers: Option<BTreeSet<String>>,
     pub(crate) record: bool,
+    pub(crate) auto_approve: bool,
 }
 
 /// One round of approvals.
@@ -270,6 +271,7 @@ impl Policy {
             approver_groups: stage_groups(approver_groups, &input.stages)?,
             reason_required: input.reason_required,
             record: input.record,
+            auto_approve: input.auto_approve.is_some(),
         })
     }
 
@@ -325,6 +327,12 @@ impl Policy {
     #[must_use]
     pub const fn approver_groups(&self) -> &BTreeSet<String> {
         &self.approver_groups
+    }
+
+    /// Whether it has a condition that approves by itself.
+    #[must_use]
+    pub const fn has_auto_approve(&self) -> bool {
+        self.auto_approve
     }
 
     /// Whether one must say why.

@@ -181,13 +181,12 @@ impl Access {
         let name = made.metadata.name.clone().unwrap_or_default();
         let life = made.life().map_err(|error| AccessError::Invalid(causes(&error)))?;
         let now = to_the_millisecond(self.inner.clock.now());
-        let step = step(life, &Command::Open { policy: &in_force.policy }, now);
+        let step = step(life, &Command::Open { policy: &in_force.policy, by_rule: false }, now);
         if let Some(denied) = step.refused {
             return Err(self.refuse_asking(who, &in_force.policy, refusal(&denied)));
         }
         let at_once = step.effects.contains(&Effect::Prepare);
-        let observed = at_once.then(|| in_force.clone());
-        match self.write(&made, &step.life, observed).await {
+        match self.write(&made, &step.life, Some(in_force.clone())).await {
             Ok(Some(opened)) if at_once => {
                 self.inner.audit.record(Event {
                     person: Some(who.audit_person()),

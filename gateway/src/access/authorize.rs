@@ -106,14 +106,14 @@ impl Access {
             }
         };
         let Stage::Active { terms, window } = &life.stage else { return None };
-        if life.counted(terms) < terms.approvals() {
-            tracing::error!(request = request.name_any(), "active without the approvals that it takes");
+        if let Err(denied) = life.stands() {
+            tracing::error!(request = request.name_any(), %denied, "active, but nothing on record justifies it");
             return None;
         }
         let person = show::person(who);
         let question = Question {
             who: &person,
-            namespaces: &life.asked.namespaces,
+            namespaces: &life.asked.scope.namespaces,
             duration: life.asked.duration,
             reason: request.spec.reason.as_deref(),
         };
@@ -125,7 +125,7 @@ impl Access {
                 person: who.clone(),
                 action: action.clone(),
                 namespace: namespace.clone(),
-                granted: life.asked.namespaces.clone(),
+                granted: life.asked.scope.namespaces.clone(),
                 window: *window,
                 reason: request.spec.reason.clone(),
                 terms: (**terms).clone(),
@@ -146,7 +146,9 @@ impl Access {
         self.inner.requests.all().iter().any(|request| {
             me.is(&(&request.spec.requester).into())
                 && request.status.as_ref().is_some_and(|status| status.message.is_none())
-                && request.life().is_ok_and(|life| life.asked.namespaces.contains(namespace) && soon(&life))
+                && request
+                    .life()
+                    .is_ok_and(|life| life.asked.scope.namespaces.contains(namespace) && soon(&life))
         })
     }
 

@@ -49,7 +49,7 @@ fn look(access: &Access, permit: &Permit) -> Option<GrantEnd> {
         Stage::Active { window, .. } if now < window.end => None,
         Stage::Active { .. } | Stage::Ended(End::Expired { .. }) => Some(GrantEnd::Expired),
         Stage::Ended(End::Revoked { by, reason, .. }) => Some(GrantEnd::Revoked { by: by.username, reason }),
-        Stage::Ended(End::Denied { .. } | End::Failed { .. })
+        Stage::Ended(End::Denied { .. } | End::Refused { .. } | End::Lapsed { .. } | End::Failed { .. })
         | Stage::Pending { .. }
         | Stage::Approved { .. } => Some(GrantEnd::Gone),
     }

@@ -85,14 +85,13 @@ pub(super) fn request_view(
     let requester: Principal = (&request.spec.requester).into();
     let policy = terms(life, table, &request.spec.policy);
     // The reconciler may not have written it yet, but time is up all the same.
-    let over = life.and_then(Life::deadline).is_some_and(|deadline| now >= deadline);
+    let over = life.and_then(Life::expires).is_some_and(|deadline| now >= deadline);
     let phase = if over { Phase::Expired } else { status.phase };
     let left = status.window.filter(|_| phase == Phase::Active).map(|window| window.end.duration_since(now));
     let waiting = phase == Phase::Pending;
-    let missing = policy.zip(life).map_or(0, |(policy, life)| {
-        let same = matches!(&life.stage, Stage::Pending { terms } if terms.as_deref() != Some(policy));
-        policy.approvals().saturating_sub(if same { 0 } else { life.counted(policy) })
-    });
+    let missing = policy
+        .zip(life)
+        .map_or(0, |(policy, life)| life.missing(policy).iter().map(|stage| stage.needed).sum());
     RequestView {
         name: request.name_any(),
         phase,

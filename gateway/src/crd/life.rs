@@ -1,17 +1,23 @@
 //! Between what is stored and what decisions are made with. A state that does not hold together is an error here,
-//! and an error opens nothing.
+//! and an error opens nothing. What can be read may still say more than was ever decided: whoever opens
+//! something asks [`Life::stands`] first.
 
 use std::collections::BTreeSet;
 
 use kube::ResourceExt;
-use sallyport_policy::lifecycle::{self, Asked, End, Life, Stage};
+use sallyport_policy::lifecycle::{self, Asked, CheckAnswer, End, Life, ReviewClosed, Stage};
 use sallyport_policy::{
-    NameError, Namespace, Policy, PolicyError, PolicyName, Principal, RequestName, duration,
+    ContainerName, NameError, Namespace, PodName, Policy, PolicyError, PolicyName, Principal, RequestName,
+    Scope, Workload, WorkloadError, duration,
 };
 
 use super::{
-    AccessRequest, AccessRequestStatus, Approval, ObservedPolicy, Phase, Requester, Verdict, Window,
+    AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Cause, Phase, Requester, Review,
+    ReviewVerdict, Verdict,
 };
+
+mod copies;
+mod write;
 
 /// Why a stored request cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +25,9 @@ pub enum StateError {
     /// A name in it is none.
     #[error("the request has a bad name in it")]
     Name(#[from] NameError),
+    /// One of its workloads is none.
+    #[error("the request names a workload that is none")]
+    Workload(#[from] WorkloadError),
     /// Its duration is none.
     #[error("the request's duration cannot be read")]
     Duration(#[from] duration::DurationError),
@@ -44,26 +53,65 @@ impl From<&Requester> for Principal {
     }
 }
 
-impl Approval {
-    fn principal(&self) -> Principal {
-        Principal { issuer: self.issuer.clone(), subject: self.subject.clone(), username: self.by.clone() }
-    }
-}
-
 impl Verdict {
     fn principal(&self) -> Principal {
         Principal { issuer: self.issuer.clone(), subject: self.subject.clone(), username: self.by.clone() }
     }
+}
 
-    fn new(by: Principal, at: jiff::Timestamp, reason: Option<String>) -> Self {
-        Self { by: by.username, issuer: by.issuer, subject: by.subject, at, reason }
+impl From<&Approval> for lifecycle::Approval {
+    fn from(one: &Approval) -> Self {
+        let by =
+            Principal { issuer: one.issuer.clone(), subject: one.subject.clone(), username: one.by.clone() };
+        Self { by, at: one.at, stage: one.stage.clone().unwrap_or_default() }
     }
 }
 
-impl From<Window> for sallyport_policy::Window {
-    fn from(window: Window) -> Self {
+impl From<super::Window> for sallyport_policy::Window {
+    fn from(window: super::Window) -> Self {
         Self { start: window.start, end: window.end }
     }
+}
+
+impl From<Cause> for lifecycle::Cause {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Policy => Self::Policy,
+            Cause::Groups => Self::Groups,
+            Cause::Lock => Self::Lock,
+            Cause::Idle => Self::Idle,
+            Cause::Hook => Self::Hook,
+        }
+    }
+}
+
+impl From<ReviewVerdict> for lifecycle::ReviewVerdict {
+    fn from(verdict: ReviewVerdict) -> Self {
+        match verdict {
+            ReviewVerdict::Justified => Self::Justified,
+            ReviewVerdict::Unjustified => Self::Unjustified,
+        }
+    }
+}
+
+impl AccessRequestSpec {
+    /// What it is narrowed to.
+    ///
+    /// # Errors
+    /// When something in it is no name.
+    pub fn scope(&self) -> Result<Scope, StateError> {
+        Ok(Scope {
+            namespaces: all(&self.namespaces, |text| Namespace::parse(text))?,
+            workloads: all(&self.workloads, |text| Workload::parse(text))?,
+            pods: all(&self.pods, |text| PodName::parse(text))?,
+            containers: all(&self.containers, |text| ContainerName::parse(text))?,
+            ports: self.ports.iter().copied().collect(),
+        })
+    }
+}
+
+fn all<T: Ord, E>(texts: &[String], parse: impl Fn(&str) -> Result<T, E>) -> Result<BTreeSet<T>, E> {
+    texts.iter().map(|text| parse(text)).collect()
 }
 
 impl AccessRequest {
@@ -75,13 +123,13 @@ impl AccessRequest {
         RequestName::parse(&self.name_any())
     }
 
-    /// The policy as it was approved, parsed.
+    /// The policy as it was approved, or as its approvals so far were given for it.
     ///
     /// # Errors
     /// When the copy is not a valid policy.
     pub fn terms(&self) -> Result<Option<Policy>, PolicyError> {
         let observed = self.status.as_ref().and_then(|status| status.policy.as_ref());
-        observed.map(|observed| observed.spec.parse(&self.spec.policy)).transpose()
+        observed.map(|observed| copies::parse(&self.spec.policy, &observed.spec)).transpose()
     }
 
     /// What is stored, as the state that steps are made from. A request without status is one that was just made.
@@ -94,103 +142,107 @@ impl AccessRequest {
         if self.metadata.generation.is_some_and(|generation| generation > 1) {
             return Err(StateError::Changed);
         }
-        let namespaces = self
-            .spec
-            .namespaces
-            .iter()
-            .map(|text| Namespace::parse(text))
-            .collect::<Result<BTreeSet<_>, _>>()?;
         let asked = Asked {
             by: (&self.spec.requester).into(),
             policy: PolicyName::parse(&self.spec.policy)?,
-            namespaces,
+            scope: self.spec.scope()?,
             duration: duration::parse(&self.spec.duration)?,
             at: self.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+            ticket: self.spec.ticket.clone(),
+            start_at: self.spec.start_at,
+            extends: self.spec.extends.as_deref().map(RequestName::parse).transpose()?,
         };
+        let review = self.review_of(&asked.by);
         let Some(status) = &self.status else { return Ok(Life::begin(asked)) };
-        let approvals = status
-            .approvals
-            .iter()
-            .map(|approval| lifecycle::Approval { by: approval.principal(), at: approval.at })
-            .collect();
+        Ok(Life {
+            asked,
+            approvals: status.approvals.iter().map(Into::into).collect(),
+            checks: status
+                .hooks
+                .iter()
+                .map(|answer| CheckAnswer {
+                    name: answer.name.clone(),
+                    allow: answer.allow,
+                    reasons: answer.reasons.clone(),
+                    at: answer.at,
+                })
+                .collect(),
+            by_rule: status.approved_by_rule.clone(),
+            extensions: status
+                .extensions
+                .iter()
+                .map(|one| lifecycle::Extension { by: one.by.clone(), at: one.at, until: one.until })
+                .collect(),
+            review,
+            stage: self.stage(status)?,
+        })
+    }
+
+    fn stage(&self, status: &AccessRequestStatus) -> Result<Stage, StateError> {
         let missing = |field| StateError::Missing { phase: status.phase, field };
         let terms = || Ok::<_, StateError>(Box::new(self.terms()?.ok_or_else(|| missing("policy"))?));
         let window = || status.window.map(Into::into).ok_or_else(|| missing("window"));
-        let ended = status.ended_at.unwrap_or_default();
-        let stage = match status.phase {
+        let at = status.ended_at.unwrap_or_default();
+        let why = || status.message.clone().unwrap_or_default();
+        Ok(match status.phase {
             Phase::Pending => Stage::Pending { terms: self.terms()?.map(Box::new) },
             Phase::Approved => Stage::Approved { terms: terms()?, window: window()? },
             Phase::Active => Stage::Active { terms: terms()?, window: window()? },
-            Phase::Expired => Stage::Ended(End::Expired { at: ended }),
-            Phase::Failed => {
-                Stage::Ended(End::Failed { at: ended, why: status.message.clone().unwrap_or_default() })
-            }
-            Phase::Denied => {
-                let verdict = status.denial.as_ref().ok_or_else(|| missing("denial"))?;
-                let (by, reason) = (verdict.principal(), verdict.reason.clone());
-                Stage::Ended(End::Denied { by, at: verdict.at, reason })
-            }
-            Phase::Revoked => {
-                let verdict = status.revocation.as_ref().ok_or_else(|| missing("revocation"))?;
-                let (by, reason) = (verdict.principal(), verdict.reason.clone());
-                Stage::Ended(End::Revoked { by, at: verdict.at, reason })
-            }
-        };
-        Ok(Life { asked, approvals, stage })
+            Phase::Expired => Stage::Ended(End::Expired { at }),
+            Phase::Failed => Stage::Ended(End::Failed { at, why: why() }),
+            // A person's no is on record; what has none was a check's.
+            Phase::Denied => Stage::Ended(match (&status.denial, status.cause) {
+                (Some(verdict), _) => {
+                    let (by, reason) = (verdict.principal(), verdict.reason.clone());
+                    End::Denied { by, at: verdict.at, reason }
+                }
+                (None, Some(Cause::Hook)) => End::Refused { at, why: why() },
+                (None, _) => return Err(missing("denial")),
+            }),
+            Phase::Revoked => Stage::Ended(match (&status.revocation, status.cause) {
+                (Some(verdict), _) => {
+                    let (by, reason) = (verdict.principal(), verdict.reason.clone());
+                    End::Revoked { by, at: verdict.at, reason }
+                }
+                (None, Some(cause)) => End::Lapsed { at, cause: cause.into(), why: why() },
+                (None, None) => return Err(missing("revocation")),
+            }),
+        })
     }
 
-    /// The status that says what `life` says. `observed` is the copy of the policy to store where the state has
-    /// terms; what the state does not know (bindings, conditions) stays as it is.
-    #[must_use]
-    pub fn status_for(&self, life: &Life, observed: Option<ObservedPolicy>) -> AccessRequestStatus {
-        let mut status = self.status.clone().unwrap_or_default();
-        status.group = self.request_name().ok().map(|name| name.group());
-        status.approvals = life
-            .approvals
-            .iter()
-            .map(|one| Approval {
-                by: one.by.username.clone(),
-                issuer: one.by.issuer.clone(),
-                subject: one.by.subject.clone(),
-                at: one.at,
-                stage: None,
+    /// The review. Break-glass that was approved has one, whatever became of its place in the status, and one that
+    /// its own user closed, or that lacks its verdict, is open.
+    fn review_of(&self, user: &Principal) -> Option<lifecycle::Review> {
+        let status = self.status.as_ref()?;
+        let glass = status.policy.as_ref().is_some_and(|observed| observed.spec.break_glass.is_some());
+        let stored = status.review.as_ref();
+        if stored.is_none() && !(glass && status.window.is_some()) {
+            return None;
+        }
+        let closed = stored.and_then(|review| {
+            let (verdict, closed) = (review.verdict?, review.closed.as_ref()?);
+            let by = closed.principal();
+            let counts = status.phase.is_final() && !user.may_be(&by);
+            counts.then(|| ReviewClosed {
+                by,
+                at: closed.at,
+                verdict: verdict.into(),
+                comment: closed.reason.clone(),
             })
-            .collect();
-        if observed.is_some() {
-            status.policy = observed;
+        });
+        Some(lifecycle::Review { closed })
+    }
+}
+
+impl From<&lifecycle::Review> for Review {
+    fn from(review: &lifecycle::Review) -> Self {
+        let Some(closed) = &review.closed else { return Self::default() };
+        Self {
+            verdict: Some(match closed.verdict {
+                lifecycle::ReviewVerdict::Justified => ReviewVerdict::Justified,
+                lifecycle::ReviewVerdict::Unjustified => ReviewVerdict::Unjustified,
+            }),
+            closed: Some(Verdict::new(closed.by.clone(), closed.at, closed.comment.clone())),
         }
-        let stored = |window: &sallyport_policy::Window| Window { start: window.start, end: window.end };
-        match &life.stage {
-            Stage::Pending { .. } => status.phase = Phase::Pending,
-            Stage::Approved { window, .. } => {
-                (status.phase, status.window, status.message) = (Phase::Approved, Some(stored(window)), None);
-            }
-            Stage::Active { window, .. } => {
-                (status.phase, status.window, status.message) = (Phase::Active, Some(stored(window)), None);
-            }
-            Stage::Ended(end) => {
-                let at = match end.clone() {
-                    End::Expired { at } => {
-                        status.phase = Phase::Expired;
-                        at
-                    }
-                    End::Failed { at, why } => {
-                        (status.phase, status.message) = (Phase::Failed, Some(why));
-                        at
-                    }
-                    End::Denied { by, at, reason } => {
-                        (status.phase, status.denial) = (Phase::Denied, Some(Verdict::new(by, at, reason)));
-                        at
-                    }
-                    End::Revoked { by, at, reason } => {
-                        (status.phase, status.revocation) =
-                            (Phase::Revoked, Some(Verdict::new(by, at, reason)));
-                        at
-                    }
-                };
-                status.ended_at = Some(at);
-            }
-        }
-        status
     }
 }

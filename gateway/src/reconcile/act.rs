@@ -96,7 +96,7 @@ impl Hands {
         match &life.stage {
             Stage::Active { .. } => {
                 let name = request.request_name().map(|name| name.binding()).unwrap_or_default();
-                status.opened = noted_for(&name, life.asked.namespaces.iter());
+                status.opened = noted_for(&name, life.asked.scope.namespaces.iter());
                 self.condition(&mut status, true, "Open", "the bindings exist");
             }
             Stage::Ended(_) => {

@@ -89,7 +89,12 @@ async fn rounds(hands: &Hands) -> Result<(), ReconcileError> {
         requests.mark_unchanged();
         bindings.mark_unchanged();
         round(hands, &mut waits).await;
-        let next = hands.requests.all().iter().filter_map(|request| request.life().ok()?.deadline()).min();
+        let next = hands
+            .requests
+            .all()
+            .iter()
+            .filter_map(|request| request.life().ok()?.deadline(hands.clock.now()))
+            .min();
         let again = waits.values().map(|wait| wait.until).min();
         let again = again.unwrap_or_else(|| Instant::now() + ROUND).min(Instant::now() + ROUND);
         tokio::select! {

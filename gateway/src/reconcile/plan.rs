@@ -63,6 +63,8 @@ pub(super) fn plan(request: &AccessRequest, bindings: &[Arc<RoleBinding>], now: 
             }
             tasks
         }
+        // What begins later opens nothing before.
+        Stage::Approved { window, .. } if now < window.start => delete(bindings),
         Stage::Approved { terms, window } => {
             let opened = step(life.clone(), &Command::Activate, now);
             if let Some(denied) = opened.refused {
@@ -75,14 +77,14 @@ pub(super) fn plan(request: &AccessRequest, bindings: &[Arc<RoleBinding>], now: 
             if tasks.is_empty() { vec![Task::Store(Box::new(opened.life))] } else { tasks }
         }
         Stage::Active { terms, window } => {
-            if life.counted(terms) < terms.approvals() {
-                let why = "it became active without the approvals that it takes";
-                let failed = step(life, &Command::Fail { why }, now);
+            if let Err(denied) = life.stands() {
+                let why = format!("it became active although nothing on record justifies it: {denied}");
+                let failed = step(life, &Command::Fail { why: &why }, now);
                 return std::iter::once(Task::Store(Box::new(failed.life))).chain(delete(bindings)).collect();
             }
             let mut tasks = prepare(request, &name, &life, terms, *window, bindings);
             let noted = request.status.as_ref().map(|status| status.opened.clone()).unwrap_or_default();
-            let there = noted_for(&name.binding(), life.asked.namespaces.iter());
+            let there = noted_for(&name.binding(), life.asked.scope.namespaces.iter());
             if tasks.is_empty() && noted != there {
                 tasks.push(Task::Note(there));
             }
@@ -102,6 +104,7 @@ fn prepare(
 ) -> Vec<Task> {
     let wanted: Vec<_> = life
         .asked
+        .scope
         .namespaces
         .iter()
         .map(|namespace| binding::wanted(request, name, terms.cluster_role(), namespace, window.end))

@@ -62,8 +62,7 @@ fn planned(request: &AccessRequest, bindings: &[Arc<RoleBinding>], minute: i64) 
 
 fn noted(value: &mut Value) {
     let name = "sallyport-debug-abc234";
-    value["status"]["opened"] =
-        json!([{"namespace": "payments", "name": name}, {"namespace": "staging", "name": name}]);
+    value["status"]["opened"] = json!([{"kind": "RoleBinding", "namespace": "payments", "name": name}, {"kind": "RoleBinding", "namespace": "staging", "name": name}]);
 }
 
 #[test]
