@@ -236,4 +236,6 @@ fn too_late(life: &Life) -> Denied {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
