@@ -29,6 +29,12 @@ impl Ports {
         self.0.iter().any(|range| range.contains(&port))
     }
 
+    /// The ranges as they were written; a single port is a range of one.
+    #[must_use]
+    pub fn ranges(&self) -> &[RangeInclusive<u16>] {
+        &self.0
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -31,6 +31,7 @@ mod hint;
 mod permit;
 mod policies;
 mod show;
+mod standing;
 mod text;
 mod view;
 
@@ -39,6 +40,7 @@ mod tests;
 
 pub use error::{AccessError, Refusal};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
+pub use standing::Standing;
 pub use view::{ApprovalView, PolicyView, RequestView, VerdictView};
 
 /// How long the first lists may take.

@@ -68,6 +68,12 @@ impl Policies {
         self.current().get(name.as_str()).cloned()
     }
 
+    /// Whether there is one of this name that cannot be used.
+    pub(super) fn is_rejected(&self, name: &PolicyName) -> bool {
+        self.current();
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).rejected.contains_key(name.as_str())
+    }
+
     pub(super) const fn mirror(&self) -> &Mirror<AccessPolicy> {
         &self.mirror
     }

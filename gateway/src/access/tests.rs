@@ -58,8 +58,11 @@ impl House {
 
     pub(super) fn reconcile(&mut self) {
         let stop = CancellationToken::new();
+        let (client, clock, audit) = (self.fake.client(), self.clock.clone(), self.audit.clone());
+        let settings = crate::reconcile::Settings::for_tests("gateway");
+        let (leads, _) = tokio::sync::watch::channel(false);
         let run =
-            crate::reconcile::run(self.fake.client(), self.clock.clone(), self.audit.clone(), stop.clone());
+            crate::reconcile::run(client, self.access.clone(), settings, clock, audit, stop.clone(), leads);
         tokio::spawn(run);
         self.reconciling = Some(stop.drop_guard());
     }

@@ -40,6 +40,7 @@ struct State {
     faults: Faults,
     seen: Vec<(Method, String)>,
     now: Timestamp,
+    minor: u32,
 }
 
 /// The server; cheap to clone.
@@ -58,6 +59,7 @@ impl Fake {
             faults: Box::new(|_, _| None),
             seen: Vec::new(),
             now,
+            minor: 33,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -80,6 +82,11 @@ impl Fake {
     /// Decides what goes wrong from now on.
     pub(crate) fn faults(&self, faults: impl Fn(&Method, &str) -> Option<Fault> + Send + 'static) {
         self.state.lock().unwrap().faults = Box::new(faults);
+    }
+
+    /// Makes it a server of Kubernetes 1.`minor`.
+    pub(crate) fn version(&self, minor: u32) {
+        self.state.lock().unwrap().minor = minor;
     }
 
     /// Ends all watches.
@@ -160,7 +167,16 @@ impl Fake {
             Some(Fault::Refused) => return Err(std::io::ErrorKind::ConnectionRefused.into()),
             None => {}
         }
-        let mut words: Vec<&str> = path.trim_start_matches("/apis/").split('/').skip(2).collect();
+        if path == "/version" {
+            let minor = self.state.lock().unwrap().minor;
+            return ok(&json!({
+                "major": "1", "minor": minor.to_string(), "gitVersion": "", "gitCommit": "", "gitTreeState": "",
+                "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
+            }));
+        }
+        // `/api/v1/…` and `/apis/GROUP/VERSION/…`.
+        let skip = if path.starts_with("/apis/") { 3 } else { 2 };
+        let mut words: Vec<&str> = path.trim_start_matches('/').split('/').skip(skip).collect();
         let namespace = (words.first() == Some(&"namespaces") && words.len() > 2).then(|| {
             words.remove(0);
             words.remove(0).to_owned()
@@ -205,7 +221,15 @@ impl Fake {
                 if body["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] {
                     return status(409, "it has changed");
                 }
-                object["status"] = body["status"].clone();
+                if words.get(2) == Some(&"status") {
+                    object["status"] = body["status"].clone();
+                } else {
+                    let mut new = body;
+                    for kept in ["uid", "creationTimestamp", "generation"] {
+                        new["metadata"][kept] = object["metadata"][kept].clone();
+                    }
+                    object = new;
+                }
                 ok(&self.store(&mut state, "MODIFIED", &resource, &name, object))
             }
             ("DELETE", Some(name), Some(object)) => {

@@ -8,9 +8,10 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 
 /// What is installed wherever the demo runs: custom resources, roles that grants bind, a sample policy.
-pub(super) const BASE: [&str; 4] = [
+pub(super) const BASE: [&str; 5] = [
     include_str!("../../../deploy/crds/accesspolicies.yaml"),
     include_str!("../../../deploy/crds/accessrequests.yaml"),
+    include_str!("../../../deploy/crds/accesslocks.yaml"),
     include_str!("../../../deploy/rbac/roles.yaml"),
     include_str!("../../../deploy/policies/oncall-debug.yaml"),
 ];

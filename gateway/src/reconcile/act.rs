@@ -1,149 +1,139 @@
 //! Doing what a plan says, and telling what was done.
 
-use std::future::Future;
-use std::time::Duration;
-
-use k8s_openapi::api::rbac::v1::RoleBinding;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::api::{Api, DeleteParams, PostParams, Preconditions};
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
+use kube::api::{Api, PostParams};
 use sallyport_policy::lifecycle::{Command, End, Life, Stage, step};
 
-use super::plan::{TRIED_FOR, Task, noted_for};
-use crate::audit::{Audit, Event, Kind, Outcome, Person};
+use super::api::{ActError, Pieces, call};
+use super::lapse::Lapse;
+use super::piece::Piece;
+use super::plan::{TRIED_FOR, Task};
+use super::story;
+use super::tell::Teller;
+use crate::audit::{Audit, Event, Kind, Outcome, Person, Place};
 use crate::clock::SharedClock;
-use crate::crd::{AccessRequest, AccessRequestStatus, Mirror, Opened, Phase};
-
-/// How long one call may take.
-const CALL: Duration = Duration::from_secs(10);
-/// The condition that says whether what a grant needs exists.
-const READY: &str = "Ready";
-
-/// Why a task was not done. It is tried again.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ActError {
-    /// The API server said no, or nothing worth the name.
-    #[error("cannot {doing}")]
-    Call {
-        /// What was tried.
-        doing: &'static str,
-        /// The cause.
-        source: Box<kube::Error>,
-    },
-    /// No answer.
-    #[error("cannot {doing}: no answer within {}s", CALL.as_secs())]
-    Silence {
-        /// What was tried.
-        doing: &'static str,
-    },
-    /// A binding could not be made, for a reason that the requester should know.
-    #[error("cannot create a binding: {why}")]
-    Binding {
-        /// In words for the requester.
-        why: String,
-        /// The cause.
-        source: Box<kube::Error>,
-    },
-    /// Somebody else was faster; look again.
-    #[error("it was changed by somebody else meanwhile")]
-    Conflict,
-}
+use crate::crd::{AccessRequest, AccessRequestStatus, Mirror, Opened, Phase, to_the_millisecond};
 
 /// What is needed to act.
 #[derive(Clone)]
 pub(super) struct Hands {
-    pub(super) client: Client,
+    pub(super) pieces: Pieces,
     pub(super) clock: SharedClock,
     pub(super) audit: Audit,
     pub(super) requests: Mirror<AccessRequest>,
-    pub(super) bindings: Mirror<RoleBinding>,
+    pub(super) teller: Teller,
 }
 
 impl Hands {
     /// The request as the API server has it this moment.
     pub(super) async fn live(&self, name: &str) -> Result<Option<AccessRequest>, ActError> {
-        let api: Api<AccessRequest> = Api::all(self.client.clone());
-        call("read a request", api.get_opt(name)).await
+        call("read a request", self.api().get_opt(name)).await
     }
 
     /// Does one task; `request` is as it was read live.
     pub(super) async fn perform(&self, request: &AccessRequest, task: Task) -> Result<(), ActError> {
         match task {
-            Task::Store(life) => self.store(request, &life).await,
-            Task::Create(binding) => self.create(&binding).await,
-            Task::Delete { namespace, name, uid } => self.delete(&namespace, &name, uid).await,
-            Task::Note(bindings) => self.note(request, bindings).await,
+            Task::Store(life, opened) => self.store(request, &life, opened).await,
+            Task::Lapse(lapse) => self.lapse(request, &lapse).await,
+            Task::Make { piece, again } => self.make(request, &piece, again).await,
+            Task::Mend { there, wanted, difference } => {
+                if difference.anew {
+                    self.pieces.delete(&there).await?;
+                    self.pieces.create(&wanted).await?;
+                } else {
+                    self.pieces.replace(&there.mended(&wanted)).await?;
+                }
+                if !difference.moved {
+                    self.repaired(Some(request), &there.opened(), &format!("{}; put back", difference.what))
+                        .await;
+                }
+                Ok(())
+            }
+            Task::Remove { piece, why } => self.remove(Some(request), &piece, why).await,
+            Task::Settle(opened) => self.settle(request, opened).await,
+            Task::Sweep(registered) => self.sweep(request, &registered).await,
+            Task::Refuse(why) => Err(ActError::Refused { why }),
             Task::Spoil(why) => {
                 let mut status = request.status.clone().unwrap_or_default();
-                (status.phase, status.ended_at) = (Phase::Failed, Some(self.clock.now()));
+                (status.phase, status.ended_at) = (Phase::Failed, Some(self.now()));
                 status.message = Some(why.clone());
-                self.condition(&mut status, false, "Changed", &why);
                 self.write(request, status).await?;
                 tracing::error!(request = request.name_any(), why, "a request is void");
-                self.audit.record(Event {
-                    request: Some(request.name_any()),
-                    policy: Some(request.spec.policy.clone()),
-                    why: Some(why),
-                    ..Event::new(self.clock.now(), Kind::GrantEnded, Outcome::Failed)
-                });
+                self.say(request, Kind::GrantEnded, Outcome::Failed, Some(why), None);
                 Ok(())
             }
         }
     }
 
-    async fn store(&self, request: &AccessRequest, life: &Life) -> Result<(), ActError> {
+    async fn store(
+        &self,
+        request: &AccessRequest,
+        life: &Life,
+        opened: Option<Vec<Opened>>,
+    ) -> Result<(), ActError> {
         let mut status = request.status_for(life, None);
-        match &life.stage {
-            Stage::Active { .. } => {
-                let name = request.request_name().map(|name| name.binding()).unwrap_or_default();
-                status.opened = noted_for(&name, life.asked.scope.namespaces.iter());
-                self.condition(&mut status, true, "Open", "the bindings exist");
-            }
-            Stage::Ended(_) => {
-                let (reason, message) = (status.phase.to_string(), "the grant is over".to_owned());
-                self.condition(&mut status, false, &reason, &message);
-            }
-            Stage::Pending { .. } | Stage::Approved { .. } => {}
+        if let Some(opened) = opened {
+            status.opened = opened;
         }
         self.write(request, status).await?;
         self.announce(request, life);
         Ok(())
     }
 
-    async fn note(&self, request: &AccessRequest, bindings: Vec<Opened>) -> Result<(), ActError> {
+    async fn lapse(&self, request: &AccessRequest, lapse: &Lapse) -> Result<(), ActError> {
         let mut status = request.status.clone().unwrap_or_default();
-        let cleaned = bindings.is_empty();
-        status.opened = bindings;
+        (status.phase, status.ended_at) = (Phase::Revoked, Some(self.now()));
+        (status.cause, status.message) = (Some(lapse.cause), Some(story::short(&lapse.why)));
         self.write(request, status).await?;
-        if cleaned {
-            self.audit.record(Event {
-                request: Some(request.name_any()),
-                policy: Some(request.spec.policy.clone()),
-                why: Some("its bindings are gone".to_owned()),
-                ..Event::new(self.clock.now(), Kind::GrantCleaned, Outcome::Ok)
-            });
-        }
+        self.say(request, Kind::GrantEnded, Outcome::Ok, Some(lapse.why.clone()), None);
         Ok(())
     }
 
-    async fn create(&self, wanted: &RoleBinding) -> Result<(), ActError> {
-        let namespace = wanted.namespace().unwrap_or_default();
-        let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), &namespace);
-        let doing = "create a binding";
-        match call(doing, api.create(&PostParams::default(), wanted)).await {
-            Ok(made) => {
-                self.bindings.learn(made);
+    /// Writes down what is there, with the conditions that follow from it.
+    async fn settle(&self, request: &AccessRequest, opened: Vec<Opened>) -> Result<(), ActError> {
+        let mut status = request.status.clone().unwrap_or_default();
+        status.opened = opened;
+        self.write(request, status).await
+    }
+
+    /// Looks after everything that the register names: what lost our labels would be seen by no watch.
+    async fn sweep(&self, request: &AccessRequest, registered: &[Opened]) -> Result<(), ActError> {
+        for one in registered {
+            if let Some(piece) = self.pieces.get(one).await?
+                && (piece.request() == Some(request.name_any().as_str()) || piece.was_for(request))
+            {
+                self.remove(Some(request), &piece, Some("it was hidden by changed labels")).await?;
+            }
+        }
+        self.settle(request, Vec::new()).await?;
+        self.say(
+            request,
+            Kind::GrantCleaned,
+            Outcome::Ok,
+            Some("what it had opened is gone".to_owned()),
+            None,
+        );
+        Ok(())
+    }
+
+    async fn make(&self, request: &AccessRequest, piece: &Piece, again: bool) -> Result<(), ActError> {
+        let opened = piece.opened();
+        match self.pieces.create(piece).await {
+            Ok(()) => {
+                if again {
+                    self.repaired(Some(request), &opened, "it was gone; made again").await;
+                }
                 Ok(())
             }
             Err(ActError::Call { source, doing }) => match &*source {
-                // Another gateway made it, or our copy is behind: the next look tells which.
+                // Another gateway made it, or our copy is behind: look which.
                 kube::Error::Api(status)
                     if status.code == 409 && !status.message.contains("being terminated") =>
                 {
-                    self.learn(&api, &wanted.name_any()).await
+                    self.in_the_way(request, piece).await
                 }
-                kube::Error::Api(status) => match in_words(status.code, &namespace, &wanted.role_ref.name) {
-                    Some(why) => Err(ActError::Binding { why, source }),
+                kube::Error::Api(status) => match in_words(status.code, &opened, piece) {
+                    Some(why) => Err(ActError::Refused { why }),
                     None => Err(ActError::Call { doing, source }),
                 },
                 _ => Err(ActError::Call { doing, source }),
@@ -152,89 +142,105 @@ impl Hands {
         }
     }
 
-    /// A binding of that name is there although our copy does not have it.
-    async fn learn(&self, api: &Api<RoleBinding>, name: &str) -> Result<(), ActError> {
-        match call("read a binding", api.get_opt(name)).await? {
-            Some(there) => {
-                let ours = super::binding::request_of(&there).is_some();
-                if ours {
-                    self.bindings.learn(there);
-                    return Err(ActError::Conflict);
-                }
-                // Not labelled ours: somebody put it there to be in the way, or to be adopted.
-                self.delete(&there.namespace().unwrap_or_default(), name, there.uid()).await
-            }
-            None => Err(ActError::Conflict),
+    /// Something of that name is there although our copy does not have it.
+    async fn in_the_way(&self, request: &AccessRequest, wanted: &Piece) -> Result<(), ActError> {
+        let opened = wanted.opened();
+        let Some(there) = self.pieces.get(&opened).await? else { return Err(ActError::Conflict) };
+        if there.request() == Some(request.name_any().as_str()) {
+            self.pieces.learn(&there);
+            return Err(ActError::Conflict);
         }
+        if there.request().is_none() && there.was_for(request) {
+            // Ours, with its labels taken off.
+            self.pieces.delete(&there).await?;
+            self.pieces.create(wanted).await?;
+            self.repaired(Some(request), &opened, "its labels were taken off; made again").await;
+            return Ok(());
+        }
+        let Opened { kind, namespace, name } = opened;
+        Err(ActError::Refused {
+            why: format!("a {kind} `{name}` that is not ours is in the way in namespace `{namespace}`"),
+        })
     }
 
-    pub(super) async fn delete(
+    /// Deletes a piece; `why` where it should never have been there.
+    pub(super) async fn remove(
         &self,
-        namespace: &str,
-        name: &str,
-        uid: Option<String>,
+        request: Option<&AccessRequest>,
+        piece: &Piece,
+        why: Option<&str>,
     ) -> Result<(), ActError> {
-        let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
-        let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version: None });
-        match call("delete a binding", api.delete(name, &params)).await {
-            Ok(_) => Ok(()),
-            // Gone already, or replaced by another object, which has its own turn.
-            Err(ActError::Call { source, .. }) if matches!(&*source, kube::Error::Api(status) if matches!(status.code, 404 | 409)) => {
-                Ok(())
+        if self.pieces.delete(piece).await?
+            && let Some(why) = why
+        {
+            let of = piece.request().unwrap_or_default().to_owned();
+            match request {
+                Some(_) => self.repaired(request, &piece.opened(), &format!("{why}; removed")).await,
+                None => self.orphan(&of, &piece.opened(), why),
             }
-            Err(error) => Err(error),
         }
+        Ok(())
+    }
+
+    fn orphan(&self, of: &str, what: &Opened, why: &str) {
+        let Opened { kind, namespace, name } = what;
+        tracing::warn!(kind, namespace, name, why, "removed what belonged to nothing");
+        self.audit.record(Event {
+            request: Some(of.to_owned()),
+            place: Some(Place { namespace: Some(namespace.clone()), ..Place::default() }),
+            why: Some(format!("{kind} {namespace}/{name}: {why}; removed")),
+            ..Event::new(self.clock.now(), Kind::GrantRepaired, Outcome::Ok)
+        });
+    }
+
+    async fn repaired(&self, request: Option<&AccessRequest>, what: &Opened, how: &str) {
+        let Opened { kind, namespace, name } = what;
+        let Some(request) = request else { return };
+        let why = format!("{kind} {namespace}/{name}: {how}");
+        tracing::warn!(request = request.name_any(), why, "repaired what a grant had opened");
+        self.say(request, Kind::GrantRepaired, Outcome::Ok, Some(why.clone()), Some(namespace));
+        self.teller.mention(request, "Repaired", &why).await;
     }
 
     /// Tells the requester why their grant does not open, and gives up on it after [`TRIED_FOR`].
     pub(super) async fn complain(&self, request: &AccessRequest, why: &str) -> Result<(), ActError> {
         let Ok(life) = request.life() else { return Ok(()) };
-        let now = self.clock.now();
+        let now = self.now();
         let mut status = request.status.clone().unwrap_or_default();
         if let Stage::Approved { window, .. } = &life.stage
             && window.start.checked_add(TRIED_FOR).is_ok_and(|give_up| now >= give_up)
         {
-            return self.store(request, &step(life, &Command::Fail { why }, now).life).await;
+            return self.store(request, &step(life, &Command::Fail { why }, now).life, None).await;
         }
         if status.message.as_deref() == Some(why) {
             return Ok(());
         }
         status.message = Some(why.to_owned());
-        self.condition(&mut status, false, "BindingFailed", why);
         self.write(request, status).await
     }
 
-    async fn write(&self, request: &AccessRequest, status: AccessRequestStatus) -> Result<(), ActError> {
-        let api: Api<AccessRequest> = Api::all(self.client.clone());
+    /// Writes a status, with its conditions.
+    pub(super) async fn write(
+        &self,
+        request: &AccessRequest,
+        status: AccessRequestStatus,
+    ) -> Result<(), ActError> {
         let mut changed = request.clone();
         changed.status = Some(status);
-        let (name, params) = (request.name_any(), PostParams::default());
+        let opened = changed.status.as_ref().map(|status| status.opened.clone()).unwrap_or_default();
+        let conditions = story::conditions(&changed, &opened);
+        if let Some(status) = &mut changed.status {
+            status.conditions = conditions;
+        }
+        let (name, params, api) = (request.name_any(), PostParams::default(), self.api());
         match call("write a request's status", api.replace_status(&name, &params, &changed)).await {
             Ok(written) => {
                 self.requests.learn(written);
                 Ok(())
             }
-            Err(ActError::Call { source, .. }) if matches!(&*source, kube::Error::Api(status) if matches!(status.code, 404 | 409)) => {
-                Err(ActError::Conflict)
-            }
+            Err(error) if matches!(error.code(), Some(404 | 409)) => Err(ActError::Conflict),
             Err(error) => Err(error),
         }
-    }
-
-    fn condition(&self, status: &mut AccessRequestStatus, holds: bool, reason: &str, message: &str) {
-        let word = if holds { "True" } else { "False" };
-        let same = |one: &Condition| one.type_ == READY && one.status == word;
-        let since =
-            status.conditions.iter().find(|one| same(one)).map(|one| one.last_transition_time.clone());
-        status.conditions.retain(|one| one.type_ != READY);
-        status.conditions.push(Condition {
-            type_: READY.to_owned(),
-            status: word.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: since.unwrap_or_else(|| Time(self.clock.now())),
-            observed_generation: None,
-        });
     }
 
     fn announce(&self, request: &AccessRequest, life: &Life) {
@@ -257,48 +263,66 @@ impl Hands {
             Stage::Active { window, .. } => Some(window.end),
             _ => None,
         };
+        self.audit.record(Event { until, ..self.event(request, kind, outcome, why) });
+    }
+
+    /// Records an event about a request.
+    pub(super) fn say(
+        &self,
+        request: &AccessRequest,
+        kind: Kind,
+        outcome: Outcome,
+        why: Option<String>,
+        namespace: Option<&str>,
+    ) {
+        let place = namespace.map(|one| Place { namespace: Some(one.to_owned()), ..Place::default() });
+        self.audit.record(Event { place, ..self.event(request, kind, outcome, why) });
+    }
+
+    fn event(&self, request: &AccessRequest, kind: Kind, outcome: Outcome, why: Option<String>) -> Event {
         let who = &request.spec.requester;
-        let person = Person {
-            username: who.username.clone(),
-            issuer: Some(who.issuer.clone()),
-            subject: Some(who.subject.clone()),
-        };
-        self.audit.record(Event {
-            person: Some(person),
+        Event {
+            person: Some(Person {
+                username: who.username.clone(),
+                issuer: Some(who.issuer.clone()),
+                subject: Some(who.subject.clone()),
+            }),
             request: Some(request.name_any()),
             policy: Some(request.spec.policy.clone()),
             reason: request.spec.reason.clone(),
             why,
-            until,
             ..Event::new(self.clock.now(), kind, outcome)
-        });
+        }
+    }
+
+    pub(super) fn api(&self) -> Api<AccessRequest> {
+        Api::all(self.pieces.client.clone())
+    }
+
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        to_the_millisecond(self.clock.now())
     }
 }
 
-/// Whether a phase may have bindings that are missing.
-pub(super) const fn may_need_bindings(phase: Phase) -> bool {
-    matches!(phase, Phase::Approved | Phase::Active)
-}
-
-/// Why a binding was not made, for the requester; `None` where that is nobody's doing and will pass.
-fn in_words(code: u16, namespace: &str, role: &str) -> Option<String> {
-    match code {
-        404 => Some(format!("namespace `{namespace}` does not exist")),
-        403 => Some(format!("the gateway may not bind ClusterRole `{role}` in namespace `{namespace}`")),
-        409 => Some(format!("namespace `{namespace}` is being deleted")),
-        400..=499 if code != 429 => {
-            Some(format!("ClusterRole `{role}` cannot be bound in namespace `{namespace}` (status {code})"))
+/// Why a piece was not made, for the requester; `None` where that is nobody's doing and will pass.
+fn in_words(code: u16, place: &Opened, piece: &Piece) -> Option<String> {
+    let namespace = &place.namespace;
+    match (code, piece) {
+        (404, _) => Some(format!("namespace `{namespace}` does not exist")),
+        (403, Piece::Binding(binding)) => {
+            let role = &binding.role_ref.name;
+            Some(format!("the gateway may not bind ClusterRole `{role}` in namespace `{namespace}`"))
+        }
+        (403, Piece::Path(_)) => {
+            Some(format!("the gateway may not open network paths in namespace `{namespace}`"))
+        }
+        (409, _) => Some(format!("namespace `{namespace}` is being deleted")),
+        (400..=499, _) if code != 429 => {
+            let Opened { kind, name, .. } = place;
+            Some(format!(
+                "the cluster does not take {kind} `{name}` in namespace `{namespace}` (status {code})"
+            ))
         }
         _ => None,
-    }
-}
-
-async fn call<T>(
-    doing: &'static str,
-    work: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, ActError> {
-    match tokio::time::timeout(CALL, work).await {
-        Ok(answer) => answer.map_err(|source| ActError::Call { doing, source: Box::new(source) }),
-        Err(_) => Err(ActError::Silence { doing }),
     }
 }

@@ -1,186 +1,213 @@
-//! Makes the cluster follow the requests: bindings for grants that begin, none for those that ended, also where
-//! that was missed while no gateway ran.
+//! Makes the cluster follow the requests: what grants open, nothing for those that ended, also where that was missed
+//! while no gateway ran; and ends what may not go on.
 //!
 //! It is level-triggered: whenever something changes or a moment has come, every request is compared with what is
 //! there ([`plan`]), and only the difference is acted on, each time after reading the request live. Nothing is
-//! remembered between rounds but who has to wait after a failure, so it can stop at any point, and two may
-//! run at once: creations and deletions are idempotent, and status writes are held to the version that was read.
+//! remembered between rounds but who has to wait after a failure, so it can stop at any point. One gateway does it,
+//! elected by a Lease ([`lease`]); two at once would be harmless: creations and deletions are idempotent, and
+//! status writes are held to the version that was read.
 //!
 //! A grant's end does not depend on this: permits and sessions look at the clock and at the request. What depends on
-//! it is that the cluster itself stops accepting the grant's group.
+//! it is that the cluster itself stops accepting the grant's group and the person's own name.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::ResourceExt;
 use kube::api::Api;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::audit::Audit;
 use crate::clock::SharedClock;
-use crate::crd::{MANAGED_BY, Mirror, REQUEST_LABEL, causes, to_the_millisecond};
+use crate::config;
+use crate::crd::{AccessLock, MANAGED_BY, Mirror, REQUEST_LABEL, causes};
 
 mod act;
+mod api;
 mod binding;
+mod lapse;
+mod lease;
+mod network;
+mod piece;
 mod plan;
+mod prune;
+mod round;
+mod story;
+mod tell;
 
 #[cfg(test)]
 mod tests;
 
-use act::{ActError, Hands, may_need_bindings};
+use act::Hands;
+use api::{Pieces, call};
+use lease::Elector;
+use network::Surroundings;
+use round::{Keeper, Waits};
+use tell::Teller;
 
-/// How many requests are worked on at once.
-const AT_ONCE: usize = 8;
 /// A round is made at least this often.
-const ROUND: Duration = Duration::from_secs(30);
+const ROUND: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 8 });
+/// History is looked through this often.
+const PRUNING: Duration = Duration::from_secs(60);
+/// Between a change and the round that it causes: as long as the last round took, at most this.
+const LONGEST_REST: Duration = Duration::from_millis(200);
 /// The pauses after failures.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
+
+/// What the reconciler goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The namespace that the gateway runs in: its Lease is there.
+    pub namespace: String,
+    /// What tells this gateway from the others; the same again after a restart, or it has to wait for its own Lease.
+    pub identity: String,
+    /// How much history stays.
+    pub requests: config::Requests,
+}
+
+#[cfg(test)]
+impl Settings {
+    /// For a gateway of this name in namespace `default`.
+    pub(crate) fn for_tests(identity: &str) -> Self {
+        let (namespace, requests) = ("default".to_owned(), config::Requests::default());
+        Self { namespace, identity: identity.to_owned(), requests }
+    }
+}
 
 /// Why reconciling ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The copies of requests and bindings are gone.
-    #[error("the watches of requests and bindings ended")]
+    /// The copies of requests and of what they open are gone.
+    #[error("the watches of requests and of what they open ended")]
     Watches,
 }
 
-/// Who has to wait after a failure, and how long.
-#[derive(Debug, Clone, Copy)]
-struct Wait {
-    until: Instant,
-    pause: Duration,
-}
-
-type Waits = BTreeMap<String, Wait>;
-type Bindings = BTreeMap<String, Vec<Arc<RoleBinding>>>;
-
-/// Runs until `shutdown`. Trouble with the API server is waited out.
+/// Runs until `shutdown`; reconciles while this gateway is the elected one, which `leads` tells. Trouble with the API
+/// server is waited out.
 ///
 /// # Errors
 /// When the watches end, which they do not by themselves.
 pub async fn run(
     client: kube::Client,
+    access: Access,
+    settings: Settings,
     clock: SharedClock,
     audit: Audit,
     shutdown: CancellationToken,
+    leads: watch::Sender<bool>,
 ) -> Result<(), ReconcileError> {
-    let ours = format!("{}={},{REQUEST_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
+    let ours = || Some(format!("{}={},{REQUEST_LABEL}", MANAGED_BY.0, MANAGED_BY.1));
+    let mut led = leads.subscribe();
+    let Settings { namespace, identity, requests } = settings;
+    let mut elector =
+        Elector::new(client.clone(), &namespace, &identity, clock.clone(), audit.clone(), leads);
     let hands = Hands {
         requests: Mirror::start(Api::all(client.clone()), None),
-        bindings: Mirror::start(Api::all(client.clone()), Some(ours)),
-        client,
+        teller: Teller::new(client.clone(), clock.clone()),
+        pieces: Pieces {
+            bindings: Mirror::<RoleBinding>::start(Api::all(client.clone()), ours()),
+            paths: Mirror::<NetworkPolicy>::start(Api::all(client.clone()), ours()),
+            client: client.clone(),
+        },
         clock,
         audit,
     };
-    shutdown.run_until_cancelled(rounds(&hands)).await.unwrap_or(Ok(()))
-}
-
-async fn rounds(hands: &Hands) -> Result<(), ReconcileError> {
-    let (mut requests, mut bindings) = (hands.requests.changes(), hands.bindings.changes());
-    tokio::join!(hands.requests.filled(), hands.bindings.filled());
-    let mut waits = Waits::new();
-    loop {
-        requests.mark_unchanged();
-        bindings.mark_unchanged();
-        round(hands, &mut waits).await;
-        let next = hands
-            .requests
-            .all()
-            .iter()
-            .filter_map(|request| request.life().ok()?.deadline(hands.clock.now()))
-            .min();
-        let again = waits.values().map(|wait| wait.until).min();
-        let again = again.unwrap_or_else(|| Instant::now() + ROUND).min(Instant::now() + ROUND);
-        tokio::select! {
-            changed = requests.changed() => changed.map_err(|_| ReconcileError::Watches)?,
-            changed = bindings.changed() => changed.map_err(|_| ReconcileError::Watches)?,
-            () = hands.clock.sleep_until(next.unwrap_or(Timestamp::MAX)) => {}
-            () = tokio::time::sleep_until(again) => {}
-        }
-    }
-}
-
-/// Compares all there is with what should be, once.
-async fn round(hands: &Hands, waits: &mut Waits) {
-    let mut bindings = Bindings::new();
-    for binding in hands.bindings.all() {
-        if let Some(of) = binding::request_of(&binding) {
-            bindings.entry(of.to_owned()).or_default().push(binding);
-        }
-    }
-    let now = Instant::now();
-    waits.retain(|_, wait| wait.until + LONGEST_PAUSE * 2 > now);
-    let requests: BTreeMap<_, _> =
-        hands.requests.all().into_iter().map(|request| (request.name_any(), request)).collect();
-    let mut work = Vec::new();
-    for (name, request) in &requests {
-        let there = bindings.remove(name).unwrap_or_default();
-        let due = waits.get(name).is_none_or(|wait| wait.until <= now);
-        if due && !plan::plan(request, &there, hands.clock.now()).is_empty() {
-            work.push((name.clone(), there));
-        }
-    }
-    // What is left belongs to no request that can be seen.
-    work.extend(
-        bindings.into_iter().filter(|(name, _)| waits.get(name).is_none_or(|wait| wait.until <= now)),
-    );
-    let done: Vec<_> = futures::stream::iter(work)
-        .map(|(name, there)| async move {
-            let done = settle(hands, &name, &there).await;
-            (name, done)
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
-    for (name, done) in done {
-        match done {
-            Ok(()) => {
-                waits.remove(&name);
-            }
-            Err(error) => {
-                if !matches!(error, ActError::Conflict) {
-                    tracing::warn!(request = name, error = %causes(&error), "cannot reconcile; trying again");
-                }
-                let pause = waits.get(&name).map_or(SHORTEST_PAUSE, |wait| wait.pause * 2).min(LONGEST_PAUSE);
-                waits.insert(name, Wait { until: Instant::now() + pause, pause });
-            }
-        }
-    }
-}
-
-/// Brings one request's bindings in line with what the API server says of it now.
-async fn settle(hands: &Hands, name: &str, there: &[Arc<RoleBinding>]) -> Result<(), ActError> {
-    let Some(request) = hands.live(name).await? else {
-        // Bindings that are labelled ours and belong to nothing.
-        for task in plan::delete(there) {
-            if let plan::Task::Delete { namespace, name, uid } = task {
-                tracing::warn!(namespace, name, "removing a binding without a request");
-                hands.delete(&namespace, &name, uid).await?;
-            }
-        }
-        return Ok(());
+    let keeper = Keeper {
+        hands,
+        access,
+        locks: Mirror::<AccessLock>::start(Api::all(client.clone()), None),
+        history: requests,
     };
-    hands.requests.learn(request.clone());
-    let tasks = plan::plan(&request, there, to_the_millisecond(hands.clock.now()));
-    let mut first_failure = None;
-    for task in tasks {
-        // One failure must not keep the rest: above all not the deletions.
-        if let Err(error) = hands.perform(&request, task).await {
-            first_failure.get_or_insert(error);
+    let work = async {
+        loop {
+            // The sender lives in the elector, which outlives this.
+            let _ = led.wait_for(|leads| *leads).await;
+            tokio::select! {
+                result = lead(&client, &namespace, &keeper) => return result,
+                _ = led.wait_for(|leads| !*leads) => {}
+            }
         }
+    };
+    let result = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        result = work => result,
+        never = elector.stand() => match never {},
+    };
+    // All work has been dropped: another may begin.
+    elector.step_down().await;
+    result
+}
+
+/// Reconciles, and tells the story beside it.
+async fn lead(client: &kube::Client, namespace: &str, keeper: &Keeper) -> Result<(), ReconcileError> {
+    let around = surroundings(client, namespace).await;
+    tokio::select! {
+        result = rounds(keeper, &around) => result,
+        () = keeper.hands.teller.tell(&keeper.hands.requests) => Err(ReconcileError::Watches),
     }
-    let Some(failure) = first_failure else { return Ok(()) };
-    let phase = request.status.as_ref().map(|status| status.phase).unwrap_or_default();
-    if let ActError::Binding { why, .. } = &failure
-        && may_need_bindings(phase)
-    {
-        hands.complain(&request, why).await?;
+}
+
+/// What has to be known of the cluster; asked until it answers.
+async fn surroundings(client: &kube::Client, namespace: &str) -> Surroundings {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        match call("ask for the server's version", client.apiserver_version()).await {
+            Ok(version) => {
+                let number = |text: &str| {
+                    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+                    digits.parse::<u32>().unwrap_or_default()
+                };
+                let is_new = (number(&version.major), number(&version.minor)) >= (1, 22);
+                return Surroundings { namespace: namespace.to_owned(), is_new };
+            }
+            Err(error) => tracing::warn!(error = %causes(&error), "cannot reconcile yet"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Err(failure)
+}
+
+async fn rounds(keeper: &Keeper, around: &Surroundings) -> Result<(), ReconcileError> {
+    let hands = &keeper.hands;
+    let (mut requests, mut locks) = (hands.requests.changes(), keeper.locks.changes());
+    let (mut bindings, mut paths) = (hands.pieces.bindings.changes(), hands.pieces.paths.changes());
+    let mut policies = keeper.access.policies_changed();
+    tokio::join!(
+        hands.requests.filled(),
+        keeper.locks.filled(),
+        hands.pieces.bindings.filled(),
+        hands.pieces.paths.filled()
+    );
+    let mut waits = Waits::new();
+    let mut pruning = Instant::now();
+    loop {
+        for changes in [&mut requests, &mut locks, &mut bindings, &mut paths, &mut policies] {
+            changes.mark_unchanged();
+        }
+        let began = Instant::now();
+        let next = keeper.round(around, &mut waits).await;
+        let took = began.elapsed().min(LONGEST_REST);
+        if Instant::now() >= pruning {
+            let more = prune::prune(hands, &hands.requests.all(), &keeper.history).await;
+            pruning = Instant::now() + if more { SHORTEST_PAUSE } else { PRUNING };
+        }
+        let again = waits.values().map(|wait| wait.until).min();
+        let again = again.unwrap_or(pruning).min(pruning).min(Instant::now() + ROUND);
+        let changed = tokio::select! {
+            changed = requests.changed() => changed,
+            changed = locks.changed() => changed,
+            changed = bindings.changed() => changed,
+            changed = paths.changed() => changed,
+            changed = policies.changed() => changed,
+            () = hands.clock.sleep_until(next.unwrap_or(Timestamp::MAX)) => Ok(()),
+            () = sleep_until(again) => Ok(()),
+        };
+        changed.map_err(|_| ReconcileError::Watches)?;
+        sleep(took).await;
+    }
 }

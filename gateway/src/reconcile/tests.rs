@@ -19,45 +19,73 @@ struct Bench {
     clock: Arc<ManualClock>,
     audit: Audit,
     running: Vec<DropGuard>,
+    names: usize,
 }
 
 impl Bench {
     fn new() -> Self {
         let start: Timestamp = START.parse().unwrap();
         let (fake, clock) = (Fake::at(start), ManualClock::at(start));
-        Self { fake, clock, audit: Audit::in_memory(), running: Vec::new() }
+        let bench = Self { fake, clock, audit: Audit::in_memory(), running: Vec::new(), names: 0 };
+        bench.policy(&json!({}));
+        bench
     }
 
-    fn run(&mut self) {
-        let stop = CancellationToken::new();
-        tokio::spawn(run(self.fake.client(), self.clock.clone(), self.audit.clone(), stop.clone()));
+    /// Puts the policy there, with these fields changed.
+    fn policy(&self, change: &Value) {
+        let mut spec = spec();
+        for (field, value) in change.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let policy = json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessPolicy", "metadata": {"name": "debug"}, "spec": spec,
+        });
+        self.fake.put("accesspolicies", &policy);
+    }
+
+    /// One more gateway.
+    async fn run(&mut self) -> watch::Receiver<bool> {
+        self.names += 1;
+        self.run_with(Settings::for_tests(&format!("gateway-{}", self.names))).await
+    }
+
+    async fn run_with(&mut self, settings: Settings) -> watch::Receiver<bool> {
+        let (stop, (leads, led)) = (CancellationToken::new(), watch::channel(false));
+        let (client, clock, audit) = (self.fake.client(), self.clock.clone(), self.audit.clone());
+        let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
+        tokio::spawn(run(client, access, settings, clock, audit, stop.clone(), leads));
         self.running.push(stop.drop_guard());
+        led
     }
 
     fn put(&self, phase: &str) {
-        let policy = json!({
-            "subjects": {"groups": ["oncall"]}, "namespaces": ["payments"], "allow": {"shell": true},
-            "clusterRole": "debug", "maxDuration": "2h", "approval": {"required": 1, "groups": ["leads"]},
-        });
+        self.put_with(phase, |_| {});
+    }
+
+    fn put_with(&self, phase: &str, change: impl FnOnce(&mut Value)) {
         let bob = json!({"by": "bob", "issuer": "idp", "subject": "2", "at": START});
-        self.fake.put(
-            "accessrequests",
-            &json!({
-                "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessRequest", "metadata": {"name": NAME},
-                "spec": {
-                    "requester": {"username": "alice", "groups": [], "issuer": "idp", "subject": "1"},
-                    "policy": "debug", "namespaces": ["payments"], "duration": "1h",
-                },
-                "status": {
-                    "phase": phase, "approvals": [bob], "policy": {"uid": "p", "generation": 1, "spec": policy},
-                    "window": {"start": START, "end": "2026-01-01T13:00:00Z"},
-                },
-            }),
-        );
+        let mut request = json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessRequest", "metadata": {"name": NAME},
+            "spec": {
+                "requester": {"username": "alice", "groups": ["oncall"], "issuer": "idp", "subject": "1"},
+                "policy": "debug", "namespaces": ["payments"], "duration": "1h",
+            },
+            "status": {
+                "phase": phase, "approvals": [bob], "policy": {"uid": "p", "generation": 1, "spec": spec()},
+                "window": {"start": START, "end": "2026-01-01T13:00:00Z"},
+            },
+        });
+        change(&mut request);
+        self.fake.put("accessrequests", &request);
     }
 
     fn status(&self) -> Value {
         self.fake.get("accessrequests", NAME).map(|object| object["status"].clone()).unwrap_or_default()
+    }
+
+    fn condition(&self, kind: &str) -> Value {
+        let conditions = self.status()["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.into_iter().find(|one| one["type"] == kind).unwrap_or_default()
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
@@ -67,11 +95,21 @@ impl Bench {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("waited in vain: {what}; {}", self.status());
+        panic!("waited in vain: {what}; {}; {:?}", self.status(), self.audit.kept());
     }
 
     async fn phase(&self, phase: &str) {
         self.until(phase, |bench| bench.status()["phase"] == json!(phase)).await;
+    }
+
+    /// What the last event of this kind says.
+    fn why(&self, kind: Kind) -> String {
+        let kept = self.audit.kept();
+        kept.iter()
+            .rev()
+            .find(|event| event.event == kind)
+            .and_then(|event| event.why.clone())
+            .unwrap_or_default()
     }
 
     fn count(&self, kind: Kind) -> usize {
@@ -79,18 +117,26 @@ impl Bench {
     }
 }
 
+/// The policy's spec, as it is in force and as it was approved.
+fn spec() -> Value {
+    json!({
+        "subjects": {"groups": ["oncall"]}, "namespaces": ["payments"], "allow": {"shell": true},
+        "clusterRole": "debug", "maxDuration": "2h", "approval": {"required": 1, "groups": ["leads"]},
+    })
+}
+
 #[tokio::test]
 async fn what_ended_while_nobody_was_there_is_cleaned_up_at_the_next_start() {
     let mut bench = Bench::new();
     bench.put("Approved");
-    bench.run();
+    bench.run().await;
     bench.phase("Active").await;
     bench.running.clear();
     tokio::time::sleep(Duration::from_millis(50)).await;
     bench.clock.advance(Duration::from_secs(100_000));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(bench.fake.keys("rolebindings").len(), 1);
-    bench.run();
+    bench.run().await;
     bench.phase("Expired").await;
     bench.until("it is clean", |bench| bench.count(Kind::GrantCleaned) == 1).await;
     assert!(bench.fake.keys("rolebindings").is_empty());
@@ -100,7 +146,7 @@ async fn what_ended_while_nobody_was_there_is_cleaned_up_at_the_next_start() {
 async fn two_at_once_do_each_thing_once() {
     let mut bench = Bench::new();
     for _ in 0..3 {
-        bench.run();
+        bench.run().await;
     }
     bench.put("Approved");
     bench.phase("Active").await;
@@ -115,12 +161,15 @@ async fn two_at_once_do_each_thing_once() {
 #[tokio::test]
 async fn a_deleted_binding_of_an_active_grant_is_made_again() {
     let mut bench = Bench::new();
-    bench.run();
+    bench.run().await;
     bench.put("Approved");
     bench.phase("Active").await;
     let key = format!("payments/sallyport-{NAME}");
     bench.fake.remove("rolebindings", &key);
     bench.until("it is back", |bench| bench.fake.get("rolebindings", &key).is_some()).await;
+    bench.until("it is told", |bench| bench.count(Kind::GrantRepaired) == 1).await;
+    let told = bench.why(Kind::GrantRepaired);
+    assert_eq!(told, format!("RoleBinding {key}: it was gone; made again"));
 }
 
 #[tokio::test]
@@ -136,7 +185,7 @@ async fn a_binding_without_a_request_is_removed_and_others_are_left_alone() {
     let ours = |of: &str| json!({"app.kubernetes.io/managed-by": "sallyport", "sallyport.dev/request": of});
     bench.fake.put("rolebindings", &binding("sallyport-debug-gone22", ours("debug-gone22")));
     bench.fake.put("rolebindings", &binding("of-somebody-else", json!({})));
-    bench.run();
+    bench.run().await;
     let left = |bench: &Bench| bench.fake.keys("rolebindings");
     bench.until("the orphan is gone", |bench| left(bench) == ["payments/of-somebody-else"]).await;
 }
@@ -147,12 +196,12 @@ async fn a_role_that_may_not_be_bound_is_told_and_given_up_after_a_minute() {
     bench.fake.faults(|method, path| {
         (*method == Method::POST && path.contains("rolebindings")).then_some(Fault::Status(403))
     });
-    bench.run();
+    bench.run().await;
     bench.put("Approved");
     let why = "the gateway may not bind ClusterRole `debug` in namespace `payments`";
     bench.until("it is told", |bench| bench.status()["message"] == json!(why)).await;
     assert_eq!(bench.status()["phase"], json!("Approved"));
-    assert_eq!(bench.status()["conditions"][0]["reason"], json!("BindingFailed"));
+    assert_eq!(bench.condition("Ready")["reason"], json!("BindingFailed"));
     bench.clock.advance(Duration::from_secs(61));
     bench.phase("Failed").await;
     assert_eq!(bench.status()["message"], json!(why));
@@ -161,8 +210,10 @@ async fn a_role_that_may_not_be_bound_is_told_and_given_up_after_a_minute() {
 #[tokio::test]
 async fn a_namespace_that_appears_in_time_is_served() {
     let mut bench = Bench::new();
-    bench.fake.faults(|method, _| (*method == Method::POST).then_some(Fault::Status(404)));
-    bench.run();
+    bench.fake.faults(|method, path| {
+        (*method == Method::POST && path.contains("rolebindings")).then_some(Fault::Status(404))
+    });
+    bench.run().await;
     bench.put("Approved");
     bench
         .until("it is told", |bench| {
@@ -177,7 +228,7 @@ async fn a_namespace_that_appears_in_time_is_served() {
 #[tokio::test]
 async fn deletions_that_fail_are_tried_until_they_work() {
     let mut bench = Bench::new();
-    bench.run();
+    bench.run().await;
     bench.put("Approved");
     bench.phase("Active").await;
     bench.fake.faults(|method, _| (*method == Method::DELETE).then_some(Fault::Status(500)));
@@ -202,9 +253,13 @@ async fn a_binding_of_that_name_that_is_not_ours_is_replaced() {
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
         }),
     );
-    bench.run();
+    bench.run().await;
     bench.put("Approved");
     bench.phase("Active").await;
     let there = bench.fake.get("rolebindings", &format!("payments/sallyport-{NAME}")).unwrap();
     assert_eq!(there["roleRef"]["name"], json!("debug"));
 }
+
+mod drift;
+mod ends;
+mod history;

@@ -133,6 +133,11 @@ impl Gateway {
         } else {
             Audit::to_file(&config.events.file).map_err(ServeError::Audit)?
         };
+        let namespace = config.kubernetes.namespace.clone();
+        let namespace = namespace.unwrap_or_else(|| match &config.kubernetes.kubeconfig {
+            None if in_pod(&kubernetes) => kubernetes.default_namespace.clone(),
+            _ => "sallyport".to_owned(),
+        });
         let client = bridge::connect(kubernetes).map_err(ServeError::Client)?;
         let oidc =
             Arc::new(Oidc::discover(&settings(&config.oidc), clock.clone()).map_err(ServeError::Oidc)?);
@@ -171,9 +176,15 @@ impl Gateway {
             let shutdown = shutdown.clone();
             async move { part("SSH server", ssh::serve(gateway, ssh_listener, shutdown).await) }
         });
+        // Whether this gateway is the one that reconciles.
+        let (leads, _) = tokio::sync::watch::channel(false);
         parts.spawn({
-            let (clock, audit, shutdown) = (clock.clone(), audit.clone(), shutdown.clone());
-            async move { part("reconciler", reconcile::run(client, clock, audit, shutdown).await) }
+            let settings =
+                reconcile::Settings { namespace, identity: identity(ssh), requests: config.requests.clone() };
+            let (access, clock, audit, shutdown) =
+                (access.clone(), clock.clone(), audit.clone(), shutdown.clone());
+            let run = reconcile::run(client, access, settings, clock, audit, shutdown, leads);
+            async move { part("reconciler", run.await) }
         });
         parts.spawn({
             let (audit, shutdown) = (audit.clone(), shutdown.clone());
@@ -201,6 +212,17 @@ impl Gateway {
         self.audit.record(Event::new(self.clock.now(), Kind::GatewayStopped, Outcome::Ok));
         result
     }
+}
+
+/// Whether the way to the cluster is a pod's own.
+fn in_pod(kubernetes: &kube::Config) -> bool {
+    kubernetes.auth_info.token_file.as_deref().is_some_and(|path| path.starts_with("/var/run/secrets/"))
+}
+
+/// What tells this gateway from others, and is the same after a restart: no two can have the same port of one host.
+fn identity(ssh: SocketAddr) -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}_{ssh}")
 }
 
 fn settings(oidc: &config::Oidc) -> OidcSettings {

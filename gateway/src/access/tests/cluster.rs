@@ -75,12 +75,22 @@ async fn trial(client: kube::Client) {
 
     let (clock, audit): (SharedClock, _) = (Arc::new(SystemClock), Audit::in_memory());
     let stop = CancellationToken::new();
-    // Two at once, as two gateways would.
-    for _ in 0..2 {
-        let run = crate::reconcile::run(client.clone(), clock.clone(), audit.clone(), stop.clone());
-        tokio::spawn(run);
-    }
     let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
+    // Two at once, as two gateways would.
+    for name in ["one", "other"] {
+        let settings = crate::reconcile::Settings::for_tests(name);
+        let (leads, _) = tokio::sync::watch::channel(false);
+        let (clock, audit, stop) = (clock.clone(), audit.clone(), stop.clone());
+        tokio::spawn(crate::reconcile::run(
+            client.clone(),
+            access.clone(),
+            settings,
+            clock,
+            audit,
+            stop,
+            leads,
+        ));
+    }
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), "access-trial");
     let place = Namespace::parse("access-trial").unwrap();
     let mut asked = ask("access-trial");

@@ -1,3 +1,6 @@
+//! Plans, case by case.
+
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,33 +34,80 @@ fn request(phase: &str, change: impl FnOnce(&mut Value)) -> AccessRequest {
     serde_json::from_value(object).unwrap()
 }
 
-fn wanted(namespace: &str) -> RoleBinding {
+fn around() -> Surroundings {
+    Surroundings { namespace: "sallyport".to_owned(), is_new: true }
+}
+
+fn lock(spec: Value) -> Arc<AccessLock> {
+    let lock = json!({"apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessLock", "metadata": {"name": "l"}, "spec": spec});
+    Arc::new(serde_json::from_value(lock).unwrap())
+}
+
+fn binding(namespace: &str) -> RoleBinding {
     let request = request("Active", |_| {});
-    let namespace = Namespace::parse(namespace).unwrap();
-    binding::wanted(&request, &request.request_name().unwrap(), "debug", &namespace, END.parse().unwrap())
+    let name = request.request_name().unwrap();
+    binding::of_the_grant(&request, &name, "debug", namespace, END.parse().unwrap())
 }
 
-fn both() -> Vec<Arc<RoleBinding>> {
-    vec![Arc::new(wanted("payments")), Arc::new(wanted("staging"))]
+fn both() -> Vec<Piece> {
+    vec![binding("payments").into(), binding("staging").into()]
 }
 
-/// Tasks in short: `store Active`, `create payments`, `delete staging`, `note 2`, `spoil`.
+/// Tasks in short: `store Active`, `make payments`, `remove staging`, `settle 2`, `spoil`.
 fn short(tasks: &[Task]) -> Vec<String> {
+    let place = |piece: &Piece| piece.opened().namespace;
     let one = |task: &Task| match task {
-        Task::Store(life) => {
+        Task::Store(life, _) => {
             let status = request("Active", |_| {}).status_for(life, None);
             format!("store {}", status.phase)
         }
-        Task::Create(binding) => format!("create {}", binding.namespace().unwrap()),
-        Task::Delete { namespace, .. } => format!("delete {namespace}"),
-        Task::Note(bindings) => format!("note {}", bindings.len()),
+        Task::Lapse(lapse) => format!("lapse {:?}", lapse.cause),
+        Task::Make { piece, again } => format!("make{} {}", if *again { " again" } else { "" }, place(piece)),
+        Task::Mend { there, difference, .. } => {
+            let how = if difference.anew {
+                " anew"
+            } else if difference.moved {
+                " moved"
+            } else {
+                ""
+            };
+            format!("mend{how} {}", place(there))
+        }
+        Task::Remove { piece, why } => {
+            format!("remove {}{}", place(piece), why.map(|why| format!(": {why}")).unwrap_or_default())
+        }
+        Task::Settle(opened) => format!("settle {}", opened.len()),
+        Task::Sweep(opened) => format!("sweep {}", opened.len()),
+        Task::Refuse(why) => format!("refuse: {why}"),
         Task::Spoil(_) => "spoil".to_owned(),
     };
     tasks.iter().map(one).collect()
 }
 
-fn planned(request: &AccessRequest, bindings: &[Arc<RoleBinding>], minute: i64) -> Vec<String> {
-    short(&plan(request, bindings, at(minute)))
+fn planned(request: &AccessRequest, pieces: &[Piece], minute: i64) -> Vec<String> {
+    planned_with(request, pieces, minute, &[], None)
+}
+
+fn planned_with(
+    request: &AccessRequest,
+    pieces: &[Piece],
+    minute: i64,
+    locks: &[Arc<AccessLock>],
+    lapse: Option<&Lapse>,
+) -> Vec<String> {
+    short(&plan(request, pieces, View { now: at(minute), locks, around: &around(), lapse }))
+}
+
+/// The register and the conditions as they should be.
+fn settled(phase: &str, change: impl FnOnce(&mut Value)) -> AccessRequest {
+    let mut request = request(phase, |value| {
+        noted(value);
+        change(value);
+    });
+    let opened = request.status.as_ref().unwrap().opened.clone();
+    let conditions = story::conditions(&request, &opened);
+    request.status.as_mut().unwrap().conditions = conditions;
+    request
 }
 
 fn noted(value: &mut Value) {
@@ -68,85 +118,184 @@ fn noted(value: &mut Value) {
 #[test]
 fn an_approved_request_gets_its_bindings_and_then_begins() {
     let approved = request("Approved", |_| {});
-    assert_eq!(planned(&approved, &[], 1), ["create payments", "create staging"]);
-    assert_eq!(planned(&approved, &both()[..1], 1), ["create staging"]);
+    assert_eq!(planned(&approved, &[], 1), ["make payments", "make staging"]);
+    assert_eq!(planned(&approved, &both()[..1], 1), ["make staging"]);
     assert_eq!(planned(&approved, &both(), 1), ["store Active"]);
 }
 
 #[test]
+fn nothing_is_opened_before_a_window_begins() {
+    let later =
+        request("Approved", |value| value["status"]["window"]["start"] = json!("2026-01-01T12:30:00Z"));
+    assert_eq!(planned(&later, &[], 10), ["settle 0"]);
+    let early = ["remove payments: its time has not come", "remove staging: its time has not come"];
+    assert_eq!(planned(&later, &both(), 10), early);
+    assert_eq!(planned(&later, &[], 30), ["make payments", "make staging"]);
+}
+
+#[test]
 fn an_active_grant_in_order_needs_nothing() {
-    assert!(planned(&request("Active", noted), &both(), 30).is_empty());
-    assert_eq!(planned(&request("Active", |_| {}), &both(), 30), ["note 2"]);
+    assert_eq!(planned(&settled("Active", |_| {}), &both(), 30), [""; 0]);
+    assert_eq!(planned(&request("Active", |_| {}), &both(), 30), ["settle 2"]);
+    // The conditions are kept as the register is.
+    let told = settled("Active", |_| {});
+    let mut untold = told.clone();
+    untold.status.as_mut().unwrap().conditions.pop();
+    assert_eq!(planned(&untold, &both(), 30), ["settle 2"]);
 }
 
 #[test]
-fn a_lost_binding_is_made_again() {
-    assert_eq!(planned(&request("Active", noted), &both()[1..], 30), ["create payments"]);
+fn a_lost_binding_is_made_again_and_one_that_never_was_is_made() {
+    assert_eq!(planned(&settled("Active", |_| {}), &both()[1..], 30), ["make again payments"]);
+    assert_eq!(planned(&request("Active", |_| {}), &both()[1..], 30), ["make payments"]);
 }
 
 #[test]
-fn a_binding_that_was_changed_is_replaced() {
+fn a_binding_that_was_changed_is_put_back() {
     type Change = fn(&mut RoleBinding);
-    let changes: [Change; 4] = [
-        |binding| binding.role_ref.name = "cluster-admin".into(),
-        |binding| binding.subjects.as_mut().unwrap().push(k8s_openapi::api::rbac::v1::Subject::default()),
-        |binding| binding.subjects.as_mut().unwrap()[0].name = "system:masters".into(),
-        |binding| binding.metadata.owner_references = None,
+    let changes: [(Change, &str); 6] = [
+        (|binding| binding.role_ref.name = "cluster-admin".into(), "mend anew payments"),
+        (|binding| binding.subjects.as_mut().unwrap().push(Default::default()), "mend payments"),
+        (|binding| binding.subjects.as_mut().unwrap()[0].name = "system:masters".into(), "mend payments"),
+        (|binding| binding.subjects = None, "mend payments"),
+        (|binding| binding.metadata.owner_references = None, "mend payments"),
+        (|binding| binding.metadata.annotations = None, "mend payments"),
     ];
-    for change in changes {
-        let mut bindings = both();
-        change(Arc::make_mut(&mut bindings[0]));
-        assert_eq!(planned(&request("Active", noted), &bindings, 30), ["delete payments", "create payments"]);
+    for (change, expected) in changes {
+        let mut changed = binding("payments");
+        change(&mut changed);
+        assert_eq!(
+            planned(&settled("Active", |_| {}), &[changed.into(), binding("staging").into()], 30),
+            [expected]
+        );
     }
 }
 
 #[test]
+fn a_window_that_was_made_longer_moves_the_end_and_nobody_is_blamed() {
+    let longer = settled("Active", |value| {
+        value["status"]["window"]["end"] = json!("2026-01-01T13:30:00Z");
+        value["status"]["extensions"] =
+            json!([{"by": "alice", "at": START, "until": "2026-01-01T13:30:00Z"}]);
+    });
+    assert_eq!(planned(&longer, &both(), 30), ["mend moved payments", "mend moved staging"]);
+    let mut forged = binding("payments");
+    forged.metadata.annotations =
+        Some([("sallyport.dev/ends".to_owned(), "2030-01-01T00:00:00Z".to_owned())].into());
+    assert_eq!(
+        planned(&settled("Active", |_| {}), &[forged.into(), binding("staging").into()], 30),
+        ["mend payments"]
+    );
+}
+
+#[test]
+fn what_others_have_put_beside_ours_stays() {
+    let mut beside = binding("payments");
+    beside.metadata.labels.as_mut().unwrap().insert("team".into(), "one".into());
+    beside.metadata.resource_version = Some("7".into());
+    let there = Piece::from(beside);
+    assert_eq!(planned(&settled("Active", |_| {}), &[there.clone(), binding("staging").into()], 30), [""; 0]);
+    let mended = there.mended(&binding("payments").into());
+    assert_eq!(mended.metadata().labels.as_ref().unwrap()["team"], "one");
+    assert_eq!(mended.metadata().resource_version.as_deref(), Some("7"));
+}
+
+#[test]
 fn a_binding_where_none_was_granted_is_removed() {
-    let mut bindings = both();
-    let mut stray = wanted("payments");
-    stray.metadata.namespace = Some("kube-system".into());
-    bindings.push(Arc::new(stray));
-    assert_eq!(planned(&request("Active", noted), &bindings, 30), ["delete kube-system"]);
+    let mut pieces = both();
+    pieces.push(binding("kube-system").into());
+    let expected = ["remove kube-system: the grant does not cover it"];
+    assert_eq!(planned(&settled("Active", |_| {}), &pieces, 30), expected);
+}
+
+#[test]
+fn a_lock_on_a_namespace_withholds_what_is_there_while_it_lasts() {
+    let active = settled("Active", |_| {});
+    let lock = lock(json!({"target": {"namespace": "payments"}, "until": at(40).to_string()}));
+    let locks = [lock];
+    assert_eq!(planned_with(&active, &both(), 30, &locks, None), ["remove payments"]);
+    assert_eq!(planned_with(&active, &both()[1..], 30, &locks, None), ["settle 1"]);
+    assert_eq!(planned_with(&active, &both()[1..], 40, &locks, None), ["make again payments"]);
+    let withheld = request("Active", |value| {
+        noted(value);
+        value["status"]["opened"].as_array_mut().unwrap().remove(0);
+    });
+    assert_eq!(planned_with(&withheld, &both()[1..], 40, &locks, None), ["make payments"]);
+}
+
+#[test]
+fn a_lock_on_a_pod_takes_the_persons_own_binding_and_leaves_the_gateways() {
+    let own = |phase: &str| {
+        request(phase, |value| {
+            value["status"]["policy"]["spec"]["ownIdentity"] = json!(true);
+            value["spec"]["namespaces"] = json!(["payments"]);
+        })
+    };
+    let approved = own("Approved");
+    assert_eq!(planned(&approved, &[], 1), ["make payments", "make payments"]);
+    let locks = [lock(json!({"target": {"namespace": "payments", "pod": "api-0"}}))];
+    assert_eq!(planned_with(&approved, &[], 1, &locks, None), ["make payments"]);
+}
+
+#[test]
+fn a_name_of_the_clusters_own_is_given_nothing() {
+    let own = request("Approved", |value| {
+        value["status"]["policy"]["spec"]["ownIdentity"] = json!(true);
+        value["spec"]["requester"]["username"] = json!("system:admin");
+    });
+    let why = "refuse: a name that begins with `system:` is the cluster's own and is given nothing";
+    assert_eq!(planned(&own, &[], 1), [why]);
+}
+
+#[test]
+fn what_may_not_go_on_is_ended_and_everything_goes() {
+    let lapse = Lapse { cause: crate::crd::Cause::Policy, why: "gone".into() };
+    let active = settled("Active", |_| {});
+    let expected = ["lapse Policy", "remove payments", "remove staging"];
+    assert_eq!(planned_with(&active, &both(), 30, &[], Some(&lapse)), expected);
+    // Its time being up comes first.
+    assert_eq!(planned_with(&active, &both(), 60, &[], Some(&lapse))[0], "store Expired");
 }
 
 #[test]
 fn the_end_comes_at_its_moment_and_is_noticed_late_too() {
-    let active = request("Active", noted);
+    let active = settled("Active", |_| {});
     assert!(planned(&active, &both(), 59).is_empty());
-    let over = ["store Expired", "delete payments", "delete staging"];
+    let over = ["store Expired", "remove payments", "remove staging"];
     assert_eq!(planned(&active, &both(), 60), over);
     assert_eq!(planned(&active, &both(), 100_000), over);
     assert_eq!(planned(&request("Approved", |_| {}), &[], 60), ["store Expired"]);
-    assert!(planned(&request("Pending", |_| {}), &[], 23 * 60).is_empty());
+    assert_eq!(planned(&request("Pending", |_| {}), &[], 23 * 60), ["settle 0"]);
     assert_eq!(planned(&request("Pending", |_| {}), &[], 24 * 60), ["store Expired"]);
 }
 
 #[test]
 fn what_is_over_or_not_approved_has_no_bindings() {
-    for phase in ["Pending", "Denied", "Expired", "Revoked", "Failed"] {
+    let not_yet = ["remove payments: nothing is approved", "remove staging: nothing is approved"];
+    assert_eq!(planned(&request("Pending", noted), &both(), 1), not_yet);
+    for phase in ["Denied", "Expired", "Revoked", "Failed"] {
         assert_eq!(
             planned(&request(phase, noted), &both(), 1),
-            ["delete payments", "delete staging"],
+            ["remove payments", "remove staging"],
             "{phase}"
         );
     }
-    assert_eq!(planned(&request("Expired", noted), &[], 1), ["note 0"]);
-    assert!(planned(&request("Expired", |_| {}), &[], 1).is_empty());
+    assert_eq!(planned(&request("Expired", noted), &[], 1), ["sweep 2"]);
+    assert_eq!(planned(&request("Expired", |_| {}), &[], 1), ["settle 0"]);
 }
 
 #[test]
 fn what_does_not_hold_together_opens_nothing() {
     type Change = fn(&mut Value);
-    let unreadable: [Change; 5] = [
+    let unreadable: [Change; 4] = [
         |value| value["status"]["policy"] = Value::Null,
         |value| value["status"]["window"] = Value::Null,
         |value| value["status"]["policy"]["spec"]["maxDuration"] = json!("soon"),
         |value| value["spec"]["namespaces"] = json!(["../x"]),
-        |value| value["metadata"]["name"] = json!("Not.A.Name"),
     ];
     for change in unreadable {
         for phase in ["Approved", "Active"] {
-            assert_eq!(planned(&request(phase, change), &both(), 1), ["delete payments", "delete staging"]);
+            assert_eq!(planned(&request(phase, change), &both(), 1), ["remove payments", "remove staging"]);
         }
     }
     let forged: [Change; 3] = [
@@ -156,18 +305,18 @@ fn what_does_not_hold_together_opens_nothing() {
     ];
     for change in forged {
         for phase in ["Approved", "Active"] {
-            let expected = ["store Failed", "delete payments", "delete staging"];
+            let expected = ["store Failed", "remove payments", "remove staging"];
             assert_eq!(planned(&request(phase, change), &both(), 1), expected);
         }
     }
     let wider = request("Approved", |value| value["spec"]["namespaces"] = json!(["kube-system"]));
     assert_eq!(planned(&wider, &[], 1), ["store Failed"]);
     let changed = request("Active", |value| value["metadata"]["generation"] = json!(2));
-    assert_eq!(planned(&changed, &both(), 1), ["spoil", "delete payments", "delete staging"]);
+    assert_eq!(planned(&changed, &both(), 1), ["spoil", "remove payments", "remove staging"]);
 }
 
 #[test]
 fn a_request_that_is_being_deleted_keeps_nothing() {
     let going = request("Active", |value| value["metadata"]["deletionTimestamp"] = json!(START));
-    assert_eq!(planned(&going, &both(), 1), ["delete payments", "delete staging"]);
+    assert_eq!(planned(&going, &both(), 1), ["remove payments", "remove staging"]);
 }

@@ -1,0 +1,39 @@
+//! What the reconciler has to know of policies.
+
+use sallyport_policy::{Policy, PolicyName};
+use tokio::sync::watch;
+
+use super::Access;
+
+/// What is in force under a policy's name.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// This policy.
+    InForce(Box<Policy>),
+    /// There is something that cannot be read, or our copy is too old to tell.
+    Unknown,
+    /// Nothing.
+    Nothing,
+}
+
+impl Access {
+    /// What is in force under `name` now.
+    #[must_use]
+    pub fn standing(&self, name: &str) -> Standing {
+        let Ok(name) = PolicyName::parse(name) else { return Standing::Nothing };
+        if !self.healthy() {
+            return Standing::Unknown;
+        }
+        match self.inner.policies.get(&name) {
+            Some(in_force) => Standing::InForce(Box::new(in_force.policy.clone())),
+            None if self.inner.policies.is_rejected(&name) => Standing::Unknown,
+            None => Standing::Nothing,
+        }
+    }
+
+    /// Changes its value whenever a policy does.
+    #[must_use]
+    pub fn policies_changed(&self) -> watch::Receiver<u64> {
+        self.inner.policies.mirror().changes()
+    }
+}
