@@ -5,7 +5,6 @@ use kube::api::{Api, PostParams};
 use sallyport_policy::lifecycle::{Command, End, Life, Stage, step};
 
 use super::api::{ActError, Pieces, call};
-use super::lapse::Lapse;
 use super::piece::Piece;
 use super::plan::{TRIED_FOR, Task};
 use super::story;
@@ -34,7 +33,6 @@ impl Hands {
     pub(super) async fn perform(&self, request: &AccessRequest, task: Task) -> Result<(), ActError> {
         match task {
             Task::Store(life, opened) => self.store(request, &life, opened).await,
-            Task::Lapse(lapse) => self.lapse(request, &lapse).await,
             Task::Make { piece, again } => self.make(request, &piece, again).await,
             Task::Mend { there, wanted, difference } => {
                 if difference.anew {
@@ -77,15 +75,6 @@ impl Hands {
         }
         self.write(request, status).await?;
         self.announce(request, life);
-        Ok(())
-    }
-
-    async fn lapse(&self, request: &AccessRequest, lapse: &Lapse) -> Result<(), ActError> {
-        let mut status = request.status.clone().unwrap_or_default();
-        (status.phase, status.ended_at) = (Phase::Revoked, Some(self.now()));
-        (status.cause, status.message) = (Some(lapse.cause), Some(story::short(&lapse.why)));
-        self.write(request, status).await?;
-        self.say(request, Kind::GrantEnded, Outcome::Ok, Some(lapse.why.clone()), None);
         Ok(())
     }
 
@@ -253,6 +242,8 @@ impl Hands {
             Stage::Ended(End::Expired { .. }) => {
                 (Kind::RequestDenied, Outcome::Ok, Some("nobody approved it in time".to_owned()))
             }
+            Stage::Ended(End::Lapsed { why, .. }) => (Kind::GrantEnded, Outcome::Ok, Some(why.clone())),
+            Stage::Ended(End::Refused { why, .. }) => (Kind::RequestDenied, Outcome::Ok, Some(why.clone())),
             Stage::Ended(End::Failed { why, .. }) => {
                 tracing::error!(request = request.name_any(), why, "a grant could not be opened");
                 (Kind::GrantEnded, Outcome::Failed, Some(why.clone()))

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sallyport_policy::lifecycle::{Life, Stage};
+use sallyport_policy::lifecycle::{Cause, Life, Stage};
 
 use crate::access::Standing;
-use crate::crd::{AccessLock, AccessRequest, Cause};
+use crate::crd::{AccessLock, AccessRequest};
 
 /// Why it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,8 +22,6 @@ pub(super) const TRIED_FOR: Duration = Duration::from_secs(60);
 pub(super) enum Task {
     /// Write this state; where the grant begins by it, with what is open.
     Store(Box<Life>, Option<Vec<Opened>>),
-    /// End it before its time.
-    Lapse(Lapse),
     /// Create this piece; where it was there before, somebody has removed it.
     Make { piece: Piece, again: bool },
     /// Bring this piece back to what it should be.
@@ -78,8 +76,9 @@ pub(super) fn plan(request: &AccessRequest, pieces: &[Piece], view: View<'_>) ->
     if ticked.life != life {
         return first(Task::Store(Box::new(ticked.life), None));
     }
-    let fail =
-        |why: &str| first(Task::Store(Box::new(step(life.clone(), &Command::Fail { why }, view.now).life), None));
+    let fail = |why: &str| {
+        first(Task::Store(Box::new(step(life.clone(), &Command::Fail { why }, view.now).life), None))
+    };
     let tasks = match &life.stage {
         Stage::Pending { .. } => remove(pieces, Some("nothing is approved")),
         Stage::Ended(_) => return ended(request, pieces),
@@ -87,7 +86,9 @@ pub(super) fn plan(request: &AccessRequest, pieces: &[Piece], view: View<'_>) ->
             remove(pieces, Some("its time has not come"))
         }
         Stage::Approved { .. } | Stage::Active { .. } if view.lapse.is_some() => {
-            return view.lapse.map(|lapse| first(Task::Lapse(lapse.clone()))).unwrap_or_default();
+            let Some(Lapse { cause, why }) = view.lapse else { return Vec::new() };
+            let lapsed = step(life, &Command::Lapse { cause: *cause, why }, view.now);
+            return first(Task::Store(Box::new(lapsed.life), None));
         }
         Stage::Approved { terms, window } => {
             let open = step(life.clone(), &Command::Activate, view.now);
@@ -96,11 +97,15 @@ pub(super) fn plan(request: &AccessRequest, pieces: &[Piece], view: View<'_>) ->
                 return fail(&denied.to_string());
             }
             let tasks = prepare(request, &name, terms, *window, pieces, view);
-            if tasks.is_empty() { vec![Task::Store(Box::new(open.life), Some(register(pieces)))] } else { tasks }
+            if tasks.is_empty() {
+                vec![Task::Store(Box::new(open.life), Some(register(pieces)))]
+            } else {
+                tasks
+            }
         }
         Stage::Active { terms, window } => {
-            if life.counted(terms) < terms.approvals() {
-                return fail("it became active without the approvals that it takes");
+            if let Err(denied) = life.stands() {
+                return fail(&format!("it became active although nothing on record justifies it: {denied}"));
             }
             prepare(request, &name, terms, *window, pieces, view)
         }

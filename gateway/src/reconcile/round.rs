@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use sallyport_policy::lifecycle::Stage;
 use tokio::time::Instant;
 
 use super::act::Hands;
@@ -122,11 +121,7 @@ impl Keeper {
     /// When time alone changes something about it.
     fn next_moment(&self, request: &AccessRequest, now: Timestamp) -> Option<Timestamp> {
         let life = request.life().ok()?;
-        let start = match &life.stage {
-            Stage::Approved { window, .. } => Some(window.start),
-            _ => None,
-        };
-        let moments = [life.deadline(), start, lapse::idle_until(request, &life)];
+        let moments = [life.deadline(now), lapse::idle_until(request, &life)];
         moments.into_iter().flatten().filter(|moment| *moment > now).min()
     }
 

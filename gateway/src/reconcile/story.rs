@@ -74,7 +74,7 @@ pub(super) fn chapters(request: &AccessRequest) -> Vec<Chapter> {
         );
     }
     if let Some(rule) = &status.approved_by_rule {
-        tell("by-rule".to_owned(), made, false, "Approved", format!("approved by rule: {rule}"));
+        tell("by-rule".to_owned(), made, rule == "breakGlass", "Approved", by_rule(rule).1);
     }
     if let Some(window) = status.window
         && was_open(status, window.start)
@@ -198,7 +198,8 @@ fn condition(kind: &str, holds: bool, reason: &str, message: String, at: Timesta
 
 fn approval(status: &AccessRequestStatus) -> (bool, &'static str, String) {
     if let Some(rule) = &status.approved_by_rule {
-        return (true, "ByRule", format!("approved by rule: {rule}"));
+        let (reason, words) = by_rule(rule);
+        return (true, reason, words);
     }
     let mut names: Vec<_> = status.approvals.iter().map(|approval| approval.by.as_str()).collect();
     names.dedup();
@@ -206,6 +207,16 @@ fn approval(status: &AccessRequestStatus) -> (bool, &'static str, String) {
         return (true, "NoApprovalNeeded", "the policy asks for no approval".to_owned());
     }
     (true, "ByPeople", format!("approved by {}", names.join(", ")))
+}
+
+/// What approved it where no person did.
+fn by_rule(rule: &str) -> (&'static str, String) {
+    match rule {
+        "approval.required" => ("NoApprovalNeeded", "the policy asks for no approval".to_owned()),
+        "breakGlass" => ("BreakGlass", "break-glass: no approval is asked, a review follows".to_owned()),
+        "autoApprove" => ("ByRule", "the policy's `autoApprove` holds".to_owned()),
+        rule => ("ByRule", format!("the policy's `{rule}` approves it")),
+    }
 }
 
 fn waiting(status: &AccessRequestStatus) -> String {
@@ -234,7 +245,7 @@ fn ending(status: &AccessRequestStatus) -> (&'static str, String) {
         (Phase::Failed, _) => ("Failed", format!("it could not be opened: {}", message())),
         (Phase::Denied, _) => match &status.denial {
             Some(denial) => ("Denied", format!("denied {}", by(denial))),
-            None => ("Denied", message()),
+            None => ("CheckDenies", message()),
         },
         (_, Some(cause)) => {
             let reason = match cause {

@@ -61,7 +61,6 @@ fn short(tasks: &[Task]) -> Vec<String> {
             let status = request("Active", |_| {}).status_for(life, None);
             format!("store {}", status.phase)
         }
-        Task::Lapse(lapse) => format!("lapse {:?}", lapse.cause),
         Task::Make { piece, again } => format!("make{} {}", if *again { " again" } else { "" }, place(piece)),
         Task::Mend { there, difference, .. } => {
             let how = if difference.anew {
@@ -125,8 +124,11 @@ fn an_approved_request_gets_its_bindings_and_then_begins() {
 
 #[test]
 fn nothing_is_opened_before_a_window_begins() {
-    let later =
-        request("Approved", |value| value["status"]["window"]["start"] = json!("2026-01-01T12:30:00Z"));
+    let later = request("Approved", |value| {
+        let start = json!("2026-01-01T12:30:00Z");
+        value["status"]["window"] = json!({"start": start, "end": "2026-01-01T13:30:00Z"});
+        value["spec"]["startAt"] = start;
+    });
     assert_eq!(planned(&later, &[], 10), ["settle 0"]);
     let early = ["remove payments: its time has not come", "remove staging: its time has not come"];
     assert_eq!(planned(&later, &both(), 10), early);
@@ -249,9 +251,9 @@ fn a_name_of_the_clusters_own_is_given_nothing() {
 
 #[test]
 fn what_may_not_go_on_is_ended_and_everything_goes() {
-    let lapse = Lapse { cause: crate::crd::Cause::Policy, why: "gone".into() };
+    let lapse = Lapse { cause: sallyport_policy::lifecycle::Cause::Policy, why: "gone".into() };
     let active = settled("Active", |_| {});
-    let expected = ["lapse Policy", "remove payments", "remove staging"];
+    let expected = ["store Revoked", "remove payments", "remove staging"];
     assert_eq!(planned_with(&active, &both(), 30, &[], Some(&lapse)), expected);
     // Its time being up comes first.
     assert_eq!(planned_with(&active, &both(), 60, &[], Some(&lapse))[0], "store Expired");

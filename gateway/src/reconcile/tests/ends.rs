@@ -114,6 +114,7 @@ async fn what_begins_later_is_opened_then() {
     let mut bench = Bench::new();
     bench.run().await;
     bench.put_with("Approved", |request| {
+        request["spec"]["startAt"] = json!("2026-01-01T12:30:00Z");
         request["status"]["window"] = json!({"start": "2026-01-01T12:30:00Z", "end": "2026-01-01T13:30:00Z"});
     });
     bench.until("it is told", |bench| bench.condition("Ready")["reason"] == "Opening").await;
