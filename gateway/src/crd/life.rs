@@ -246,3 +246,6 @@ impl From<&lifecycle::Review> for Review {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

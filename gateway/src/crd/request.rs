@@ -25,9 +25,12 @@ use super::schema::{DURATION, LABEL, moment};
     doc = "One person asks one policy for access, with a reason and for a time. Approved and inside its window it is a grant. The gateway makes and decides these; deleting one ends it.",
     printcolumn(name = "Requester", type_ = "string", json_path = ".spec.requester.username"),
     printcolumn(name = "Policy", type_ = "string", json_path = ".spec.policy"),
-    printcolumn(name = "Namespaces", type_ = "string", json_path = ".spec.namespaces", priority = 1),
+    printcolumn(name = "Namespaces", type_ = "string", json_path = ".spec.namespaces"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "For", type_ = "string", json_path = ".spec.duration"),
     printcolumn(name = "Ends", type_ = "string", json_path = ".status.window.end"),
+    printcolumn(name = "Starts", type_ = "string", json_path = ".status.window.start", priority = 1),
+    printcolumn(name = "Ticket", type_ = "string", json_path = ".spec.ticket", priority = 1),
     printcolumn(name = "Reason", type_ = "string", json_path = ".spec.reason", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
