@@ -10,20 +10,33 @@ pub mod lifecycle;
 pub mod names;
 
 mod action;
+mod condition;
 mod decide;
+mod explain;
 mod person;
 mod policy;
 mod ports;
+mod question;
+mod rule;
 mod scope;
 mod selector;
+mod window;
 
 pub use action::Action;
-pub use decide::{Denied, Question, Rule, may_approve, may_ask, permits};
+pub use condition::Condition;
+pub use decide::{
+    asking_rules, auto_approves, denies, may_approve, may_ask, permits, still_allows, using_rules,
+};
+pub use explain::{Explanation, Outcome, Step, explain};
 pub use names::{ContainerName, NameError, Namespace, PodName, PolicyName, RequestName};
 pub use person::{Person, Principal};
 pub use policy::{
-    AllowInput, ApprovalRound, HookInput, HookRule, Policy, PolicyError, PolicyInput, StageInput, Window,
+    AllowInput, ApprovalRound, DenyRule, HookInput, HookRule, Pattern, Policy, PolicyError, PolicyInput,
+    StageInput,
 };
 pub use ports::{PortError, Ports};
+pub use question::{History, Question, TargetFacts, Use};
+pub use rule::{Denied, Rule};
 pub use scope::{Scope, Workload, WorkloadError, WorkloadKind};
 pub use selector::{Operator, RequirementInput, Selector, SelectorError, SelectorInput};
+pub use window::Window;

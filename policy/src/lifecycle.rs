@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide::{Denied, Rule};
 use crate::person::{Person, Principal};
-use crate::policy::{Policy, Window};
+use crate::policy::Policy;
+use crate::rule::{Denied, Rule};
+use crate::window::Window;
 
 mod approve;
 mod check;

@@ -21,8 +21,18 @@ const LIBRARIES: [(&str, &[&str]); 4] = [
 const KEYS: [&str; 5] = ["ca", "identity", "lobby", "cli", "demo"];
 
 /// What decisions may be made of: data and text, no I/O, no clock, no cluster.
-const POLICY_DEPENDENCIES: [&str; 9] =
-    ["cel", "jiff", "regex", "schemars", "serde", "serde_json", "thiserror", "proptest", "k8s-openapi"];
+const POLICY_DEPENDENCIES: [&str; 10] = [
+    "cel",
+    "chrono",
+    "jiff",
+    "regex",
+    "schemars",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "proptest",
+    "k8s-openapi",
+];
 
 /// A source file of the gateway.
 struct Source {

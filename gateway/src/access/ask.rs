@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube::api::{Api, ObjectMeta, PostParams};
 use sallyport_policy::lifecycle::{Command, Effect, step};
-use sallyport_policy::{Denied, Policy, Question, duration, may_ask};
+use sallyport_policy::{Denied, History, Policy, Question, Scope, duration, may_ask};
 
 use super::policies::InForce;
 use super::{Access, AccessError, Ask, Refusal, RequestView, is_conflict, show, text};
@@ -119,8 +119,17 @@ impl Access {
         }
         let length = ask.duration.unwrap_or_else(|| usual(policy));
         let person = show::person(who);
-        let question =
-            Question { who: &person, namespaces: &namespaces, duration: length, reason: reason.as_deref() };
+        let (scope, now) = (Scope::of(namespaces.iter().cloned()), self.now());
+        let question = Question {
+            who: &person,
+            scope: &scope,
+            duration: length,
+            reason: reason.as_deref(),
+            ticket: None,
+            start: now,
+            history: &History::default(),
+            now,
+        };
         may_ask(policy, &question).map_err(|denied| self.refuse_asking(who, policy, refusal(&denied)))?;
         Ok(AccessRequestSpec {
             requester: Requester {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use sallyport_policy::lifecycle::{Life, Stage};
-use sallyport_policy::{Action, Namespace, Question, may_ask};
+use sallyport_policy::{Action, History, Namespace, Question, still_allows};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::permit::Inner;
@@ -61,7 +61,7 @@ impl Access {
     ) -> Result<Permit, AccessError> {
         let now = self.now();
         let best = candidates.best().clone();
-        let covers = |permit: &Permit| permit.decide(Some(&pod.labels), now).is_ok();
+        let covers = |permit: &Permit| permit.decide(Some(pod), now).is_ok();
         match candidates.permits.into_iter().find(covers) {
             Some(permit) => Ok(permit),
             None => Err(self.refuse_use(best.person(), best.action(), best.namespace(), Some((&best, pod)))),
@@ -113,11 +113,15 @@ impl Access {
         let person = show::person(who);
         let question = Question {
             who: &person,
-            namespaces: &life.asked.scope.namespaces,
+            scope: &life.asked.scope,
             duration: life.asked.duration,
             reason: request.spec.reason.as_deref(),
+            ticket: request.spec.ticket.as_deref(),
+            start: window.start,
+            history: &History::default(),
+            now: self.now(),
         };
-        may_ask(terms, &question).ok()?;
+        still_allows(terms, &question).ok()?;
         let permit = Permit {
             inner: Arc::new(Inner {
                 request: request.request_name().ok()?,
@@ -125,7 +129,9 @@ impl Access {
                 person: who.clone(),
                 action: action.clone(),
                 namespace: namespace.clone(),
-                granted: life.asked.scope.namespaces.clone(),
+                granted: life.asked.scope.clone(),
+                ticket: request.spec.ticket.clone(),
+                duration: life.asked.duration,
                 window: *window,
                 reason: request.spec.reason.clone(),
                 terms: (**terms).clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sallyport_policy::{Action, Namespace, Policy, Window, duration, permits};
+use sallyport_policy::{Action, Namespace, Policy, duration};
 
 use super::{Access, Permit, PodFacts, Refusal, ask, show};
 use crate::crd::Phase;
@@ -96,7 +96,7 @@ impl Access {
             .cloned()
     }
 
-    /// Whether a grant of this policy would allow it.
+    /// Whether a grant of this policy would allow it, as far as no condition decides.
     fn allows(
         &self,
         policy: &Policy,
@@ -104,9 +104,7 @@ impl Access {
         namespace: &Namespace,
         labels: Option<&BTreeMap<String, String>>,
     ) -> bool {
-        let now = self.now();
-        let window = Window { start: now, end: jiff::Timestamp::MAX };
-        permits(policy, policy.namespaces(), &window, action, namespace, labels, now).is_ok()
+        policy.covers(action, namespace) && labels.is_none_or(|labels| policy.selector().matches(labels))
     }
 }
 

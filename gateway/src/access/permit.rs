@@ -1,12 +1,16 @@
 //! The permit: what authorisation returns and every call on a person's behalf demands. Only this module's parent
 //! can make one, so whoever holds one has been authorised; how long that lasts, [`Permit::check`] says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use sallyport_policy::{Action, Namespace, PodName, Policy, PolicyName, RequestName, Window, permits};
+use sallyport_policy::{
+    Action, History, Namespace, PodName, Policy, PolicyName, Question, RequestName, Scope, TargetFacts, Use,
+    Window, permits,
+};
 
 use super::Refusal;
 use crate::identity::Identity;
@@ -25,7 +29,9 @@ pub(super) struct Inner {
     pub(super) person: Identity,
     pub(super) action: Action,
     pub(super) namespace: Namespace,
-    pub(super) granted: BTreeSet<Namespace>,
+    pub(super) granted: Scope,
+    pub(super) duration: Duration,
+    pub(super) ticket: Option<String>,
     pub(super) window: Window,
     pub(super) reason: Option<String>,
     pub(super) terms: Policy,
@@ -134,7 +140,9 @@ impl Permit {
             person,
             action,
             namespace: namespace.clone(),
-            granted: BTreeSet::from([namespace.clone()]),
+            granted: Scope::of([namespace.clone()]),
+            duration: Duration::from_secs(3600),
+            ticket: None,
             window,
             reason: None,
             terms: terms.expect("these terms are valid"),
@@ -142,14 +150,24 @@ impl Permit {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Everything that can be decided about this permit, with the pod's labels where they are known.
-    pub(super) fn decide(
-        &self,
-        labels: Option<&BTreeMap<String, String>>,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    /// Everything that can be decided about this permit, with the pod where it is known.
+    pub(super) fn decide(&self, pod: Option<&PodFacts>, now: Timestamp) -> Result<(), Refusal> {
         let Inner { terms, granted, window, action, namespace, request, .. } = &*self.inner;
-        permits(terms, granted, window, action, namespace, labels, now).map_err(|denied| Refusal {
+        let person = self.inner.person.person();
+        let question = Question {
+            who: &person,
+            scope: granted,
+            duration: self.inner.duration,
+            reason: self.inner.reason.as_deref(),
+            ticket: self.inner.ticket.as_deref(),
+            start: window.start,
+            history: &History::default(),
+            now,
+        };
+        let target =
+            pod.map(|pod| TargetFacts { pod: &pod.name, container: None, labels: &pod.labels, owner: None });
+        let used = Use { action, namespace, target };
+        permits(terms, granted, window, &question, &used, now).map_err(|denied| Refusal {
             what: format!("{action} in `{namespace}` with grant `{request}`: {}", denied.why),
             rule: format!("policy `{}`: {}", denied.policy, denied.rule),
             hint: String::new(),

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::{Denied, Rule, after, approve, check, longer};
 use crate::names::{PolicyName, RequestName};
 use crate::person::Principal;
-use crate::policy::{HookRule, Policy, USUAL_PATIENCE, Window};
+use crate::policy::{HookRule, Policy, USUAL_PATIENCE};
 use crate::scope::Scope;
+use crate::window::Window;
 
 /// What was asked. Never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,140 @@
+//! What a condition may speak of, and as what.
+//!
+//! | name | type |
+//! |---|---|
+//! | `request` | policy, reason, ticket: text; namespaces, workloads, pods, containers: lists of text; ports: list of int; duration; start: timestamp; breakGlass: bool |
+//! | `person` | username: text; groups: list of text |
+//! | `groups` | the person's groups, once more |
+//! | `now` | timestamp |
+//! | `history` | openNow, askedLastHour, askedLastDay, deniedLastDay, grantedLastDay: int |
+//! | `target` | namespace, pod, container, action: text; labels: map of text |
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cel::objects::{Key, Map};
+use cel::{Context, Value};
+use chrono::{DateTime, FixedOffset, TimeDelta};
+use jiff::Timestamp;
+
+use crate::policy::Policy;
+use crate::question::{Question, Use};
+
+/// What a condition is evaluated on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) question: &'a Question<'a>,
+    /// Where a grant is used; only what needs no target is evaluated without it.
+    pub(crate) used: Option<&'a Use<'a>>,
+}
+
+fn text(text: &str) -> Value {
+    Value::String(Arc::new(text.to_owned()))
+}
+
+fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Value {
+    Value::List(Arc::new(items.into_iter().map(|item| text(&item.to_string())).collect()))
+}
+
+fn moment(moment: Timestamp) -> Value {
+    let nanoseconds = u32::try_from(moment.subsec_nanosecond()).unwrap_or_default();
+    let moment = DateTime::from_timestamp(moment.as_second(), nanoseconds).unwrap_or_default();
+    Value::Timestamp(DateTime::<FixedOffset>::from(moment))
+}
+
+fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let map: HashMap<Key, Value> =
+        fields.into_iter().map(|(name, value)| (Key::String(Arc::new(name.to_owned())), value)).collect();
+    Value::Map(Map { map: Arc::new(map) })
+}
+
+#[cfg(test)]
+pub(super) fn moment_for_tests(given: Timestamp) -> Value {
+    moment(given)
+}
+
+impl Facts<'_> {
+    /// Binds the variables; `target` and `history` only for conditions that mention them.
+    pub(super) fn bind(&self, context: &mut Context<'_, '_>, target: bool, history: bool) {
+        let Question { who, scope, duration, reason, ticket, start, history: past, now } = *self.question;
+        let groups = texts(&who.groups);
+        let ports = scope.ports.iter().map(|port| Value::Int(i64::from(*port))).collect();
+        let request = map([
+            ("policy", text(self.policy.name().as_str())),
+            ("namespaces", texts(&scope.namespaces)),
+            ("workloads", texts(&scope.workloads)),
+            ("pods", texts(&scope.pods)),
+            ("containers", texts(&scope.containers)),
+            ("ports", Value::List(Arc::new(ports))),
+            ("duration", Value::Duration(TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX))),
+            ("reason", text(reason.unwrap_or_default())),
+            ("ticket", text(ticket.unwrap_or_default())),
+            ("start", moment(start)),
+            ("breakGlass", Value::Bool(self.policy.is_break_glass())),
+        ]);
+        context.add_variable_from_value("request", request);
+        let person = map([("username", text(&who.username)), ("groups", groups.clone())]);
+        context.add_variable_from_value("person", person);
+        context.add_variable_from_value("groups", groups);
+        context.add_variable_from_value("now", moment(now));
+        if history {
+            let count = |number: u32| Value::Int(i64::from(number));
+            let past = map([
+                ("openNow", count(past.open_now)),
+                ("askedLastHour", count(past.asked_last_hour)),
+                ("askedLastDay", count(past.asked_last_day)),
+                ("deniedLastDay", count(past.denied_last_day)),
+                ("grantedLastDay", count(past.granted_last_day)),
+            ]);
+            context.add_variable_from_value("history", past);
+        }
+        if let Some(used) = self.used.filter(|_| target)
+            && let Some(facts) = used.target
+        {
+            let labels =
+                facts.labels.iter().map(|(key, value)| (Key::String(Arc::new(key.clone())), text(value)));
+            let target = map([
+                ("namespace", text(used.namespace.as_str())),
+                ("pod", text(facts.pod.as_str())),
+                ("container", text(facts.container.map_or("", |container| container.as_str()))),
+                ("labels", Value::Map(Map { map: Arc::new(labels.collect()) })),
+                ("action", text(&used.action.to_string())),
+            ]);
+            context.add_variable_from_value("target", target);
+        }
+    }
+}
+
+/// Binds every variable to an example of its type.
+pub(super) fn bind_examples(context: &mut Context<'_, '_>) {
+    let (one, now) = (texts(["example"]), moment(Timestamp::UNIX_EPOCH));
+    let request = map([
+        ("policy", text("example")),
+        ("namespaces", one.clone()),
+        ("workloads", one.clone()),
+        ("pods", one.clone()),
+        ("containers", one.clone()),
+        ("ports", Value::List(Arc::new(vec![Value::Int(1)]))),
+        ("duration", Value::Duration(TimeDelta::seconds(60))),
+        ("reason", text("example")),
+        ("ticket", text("example")),
+        ("start", now.clone()),
+        ("breakGlass", Value::Bool(false)),
+    ]);
+    context.add_variable_from_value("request", request);
+    context.add_variable_from_value("person", map([("username", text("example")), ("groups", one.clone())]));
+    context.add_variable_from_value("groups", one);
+    context.add_variable_from_value("now", now);
+    let counts = ["openNow", "askedLastHour", "askedLastDay", "deniedLastDay", "grantedLastDay"];
+    context.add_variable_from_value("history", map(counts.map(|name| (name, Value::Int(0)))));
+    let labels = map([("example", text("example"))]);
+    let target = [
+        ("namespace", text("example")),
+        ("pod", text("example")),
+        ("container", text("example")),
+        ("labels", labels),
+        ("action", text("exec")),
+    ];
+    context.add_variable_from_value("target", map(target));
+}

@@ -1,0 +1,88 @@
+//! The names that conditions may use.
+
+/// The variables.
+pub(super) const VARIABLES: &[&str] = &["request", "person", "groups", "now", "history", "target"];
+
+pub(super) fn is_variable(name: &str) -> bool {
+    VARIABLES.contains(&name)
+}
+
+/// The fields of a variable that has a fixed set of them. `groups` and `now` have none.
+pub(super) fn fields(variable: &str) -> Option<&'static [&'static str]> {
+    Some(match variable {
+        "request" => &[
+            "policy",
+            "namespaces",
+            "workloads",
+            "pods",
+            "containers",
+            "ports",
+            "duration",
+            "reason",
+            "ticket",
+            "start",
+            "breakGlass",
+        ],
+        "person" => &["username", "groups"],
+        "history" => &["openNow", "askedLastHour", "askedLastDay", "deniedLastDay", "grantedLastDay"],
+        "target" => &["namespace", "pod", "container", "labels", "action"],
+        "groups" | "now" => &[],
+        _ => return None,
+    })
+}
+
+/// Whether it names a type of CEL, as `type(x) == string` does.
+pub(super) fn is_type(name: &str) -> bool {
+    ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"].contains(&name)
+}
+
+/// CEL's standard functions and operators.
+pub(super) fn is_function(name: &str) -> bool {
+    const STANDARD: &[&str] = &[
+        "size",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "duration",
+        "timestamp",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bytes",
+        "bool",
+        "type",
+        "dyn",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getFullYear",
+        "getHours",
+        "getMilliseconds",
+        "getMinutes",
+        "getMonth",
+        "getSeconds",
+    ];
+    // Operators are written `_&&_`, `!_`, `_[_]`, `@in`.
+    STANDARD.contains(&name) || name.starts_with(['_', '!', '-', '@'])
+}
+
+/// "; did you mean `x`?" where one of the names differs by a letter or two.
+pub(super) fn nearest(given: &str, names: &[&str]) -> String {
+    let near =
+        names.iter().filter(|name| is_near(given, name)).min_by_key(|name| name.len().abs_diff(given.len()));
+    near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Whether one comes from the other by a letter changed, left out or put in, or by case.
+fn is_near(a: &str, b: &str) -> bool {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let same = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
+    let rest = |text: &str, skip: usize| text.chars().skip(skip).collect::<String>();
+    a == b
+        || rest(&a, same + 1) == rest(&b, same + 1)
+        || rest(&a, same + 1) == rest(&b, same)
+        || rest(&a, same) == rest(&b, same + 1)
+}
