@@ -9,6 +9,8 @@
 //!   bridge     exec, logs, tunnels: needs a permit and, where policy says so, a live recording
 //!   access · record                        grants and permits · recordings
 //!   ca · identity                          certificates · OIDC and certificate verification
+//!   checks     external checks before an approval: OPA, a ticket system's bridge
+//!   outbound   calls to servers that the configuration names
 //!   audit · terminal · crd · config · clock  foundations
 //! policy (crate)                           pure decisions; knows none of the above
 //! ```
@@ -17,6 +19,7 @@ pub mod access;
 pub mod audit;
 pub mod bridge;
 pub mod ca;
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -25,6 +28,7 @@ pub mod crd;
 pub mod demo;
 pub mod identity;
 pub mod lobby;
+mod outbound;
 pub mod reconcile;
 pub mod record;
 pub mod serve;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Who may use a library. Those who put the parts together hand its values around (`demo` installs manifests,
 /// `serve` makes the client); apart from them it is one job each.
 const LIBRARIES: [(&str, &[&str]); 4] = [
-    ("kube", &["crd", "bridge", "access", "reconcile", "demo", "serve"]),
+    ("kube", &["crd", "bridge", "access", "reconcile", "notifications", "demo", "serve"]),
     ("k8s_openapi", &["crd", "bridge", "access", "reconcile", "demo", "serve"]),
     ("russh", &["ssh"]),
     ("sallyport_dev", &["demo", "cli"]),
