@@ -4,6 +4,7 @@ use sallyport_policy::{Policy, PolicyName};
 use tokio::sync::watch;
 
 use super::Access;
+use crate::crd::ObservedPolicy;
 
 /// What is in force under a policy's name.
 #[derive(Debug, Clone)]
@@ -29,6 +30,12 @@ impl Access {
             None if self.inner.policies.is_rejected(&name) => Standing::Unknown,
             None => Standing::Nothing,
         }
+    }
+
+    /// The policy in force under `name`, and the object that it was read from.
+    pub(crate) fn in_force(&self, name: &str) -> Option<(Policy, ObservedPolicy)> {
+        let in_force = self.inner.policies.get(&PolicyName::parse(name).ok()?)?;
+        self.healthy().then(|| (in_force.policy.clone(), in_force.observed.clone()))
     }
 
     /// Changes its value whenever a policy does.

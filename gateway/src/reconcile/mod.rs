@@ -10,6 +10,7 @@
 //! A grant's end does not depend on this: permits and sessions look at the clock and at the request. What depends on
 //! it is that the cluster itself stops accepting the grant's group and the person's own name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,6 +30,7 @@ use crate::crd::{AccessLock, MANAGED_BY, Mirror, REQUEST_LABEL, causes};
 mod act;
 mod api;
 mod binding;
+mod hooks;
 mod lapse;
 mod lease;
 mod network;
@@ -41,6 +43,8 @@ mod tell;
 
 #[cfg(test)]
 mod tests;
+
+pub use hooks::{Asks, Said};
 
 use act::Hands;
 use api::{Pieces, call};
@@ -95,6 +99,7 @@ pub enum ReconcileError {
 pub async fn run(
     client: kube::Client,
     access: Access,
+    checks: Option<Arc<dyn Asks>>,
     settings: Settings,
     clock: SharedClock,
     audit: Audit,
@@ -128,7 +133,7 @@ pub async fn run(
             // The sender lives in the elector, which outlives this.
             let _ = led.wait_for(|leads| *leads).await;
             tokio::select! {
-                result = lead(&client, &namespace, &keeper) => return result,
+                result = lead(&client, &namespace, &keeper, checks.as_ref()) => return result,
                 _ = led.wait_for(|leads| !*leads) => {}
             }
         }
@@ -143,12 +148,24 @@ pub async fn run(
     result
 }
 
-/// Reconciles, and tells the story beside it.
-async fn lead(client: &kube::Client, namespace: &str, keeper: &Keeper) -> Result<(), ReconcileError> {
+/// Reconciles; tells the story and asks the checks beside it.
+async fn lead(
+    client: &kube::Client,
+    namespace: &str,
+    keeper: &Keeper,
+    checks: Option<&Arc<dyn Asks>>,
+) -> Result<(), ReconcileError> {
+    let asking = async {
+        match checks {
+            Some(checks) => hooks::ask_all(keeper, checks).await,
+            None => std::future::pending().await,
+        }
+    };
     let around = surroundings(client, namespace).await;
     tokio::select! {
         result = rounds(keeper, &around) => result,
         () = keeper.hands.teller.tell(&keeper.hands.requests) => Err(ReconcileError::Watches),
+        () = asking => Err(ReconcileError::Watches),
     }
 }
 

@@ -20,13 +20,15 @@ struct Bench {
     audit: Audit,
     running: Vec<DropGuard>,
     names: usize,
+    checks: Option<Arc<dyn Asks>>,
 }
 
 impl Bench {
     fn new() -> Self {
         let start: Timestamp = START.parse().unwrap();
         let (fake, clock) = (Fake::at(start), ManualClock::at(start));
-        let bench = Self { fake, clock, audit: Audit::in_memory(), running: Vec::new(), names: 0 };
+        let bench =
+            Self { fake, clock, audit: Audit::in_memory(), running: Vec::new(), names: 0, checks: None };
         bench.policy(&json!({}));
         bench
     }
@@ -53,7 +55,7 @@ impl Bench {
         let (stop, (leads, led)) = (CancellationToken::new(), watch::channel(false));
         let (client, clock, audit) = (self.fake.client(), self.clock.clone(), self.audit.clone());
         let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
-        tokio::spawn(run(client, access, settings, clock, audit, stop.clone(), leads));
+        tokio::spawn(run(client, access, self.checks.clone(), settings, clock, audit, stop.clone(), leads));
         self.running.push(stop.drop_guard());
         led
     }
@@ -260,6 +262,7 @@ async fn a_binding_of_that_name_that_is_not_ours_is_replaced() {
     assert_eq!(there["roleRef"]["name"], json!("debug"));
 }
 
+mod checks;
 mod drift;
 mod ends;
 mod history;

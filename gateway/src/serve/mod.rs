@@ -183,7 +183,7 @@ impl Gateway {
                 reconcile::Settings { namespace, identity: identity(ssh), requests: config.requests.clone() };
             let (access, clock, audit, shutdown) =
                 (access.clone(), clock.clone(), audit.clone(), shutdown.clone());
-            let run = reconcile::run(client, access, settings, clock, audit, shutdown, leads);
+            let run = reconcile::run(client, access, None, settings, clock, audit, shutdown, leads);
             async move { part("reconciler", run.await) }
         });
         parts.spawn({

@@ -84,6 +84,7 @@ async fn trial(client: kube::Client) {
         tokio::spawn(crate::reconcile::run(
             client.clone(),
             access.clone(),
+            None,
             settings,
             clock,
             audit,
