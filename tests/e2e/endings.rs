@@ -13,7 +13,8 @@ pub(crate) fn cases() -> Vec<Case> {
         revoking_cuts_commands_logs_and_tunnels,
         a_shared_connection_survives_the_end_of_one_grant,
         a_grant_ends_by_itself,
-        a_policy_taken_away_ends_its_grants_or_leaves_them_as_approved,
+        a_policy_taken_away_ends_its_grants,
+        a_policy_that_no_longer_covers_a_grant_ends_it_and_one_that_grows_does_not,
     ];
     let mut alone = cases![
         a_gateway_killed_at_the_end_of_a_grant_cleans_up_when_it_comes_back,
@@ -94,16 +95,36 @@ fn a_grant_ends_by_itself(world: &World) {
     world.event("grant.cleaned", |e| e["request"] == *grant);
 }
 
-fn a_policy_taken_away_ends_its_grants_or_leaves_them_as_approved(world: &World) {
+fn a_policy_taken_away_ends_its_grants(world: &World) {
     let place = world.place("no-policy");
-    place.grant("30m");
+    let grant = place.grant("30m");
+    let command =
+        world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name)).start();
+    command.expect("begun", seconds(20));
     world.api.delete(&format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name));
+    command.finish(seconds(10)).exits(78);
+    place.unbound(&grant);
+    let status = place.request(&grant).expect("the request")["status"].clone();
+    assert_eq!((&status["phase"], &status["cause"]), (&json!("Revoked"), &json!("Policy")), "{status}");
+    place.exec("true").exits(77);
     until("nothing new can be asked for", seconds(10), || {
         matches!(place.ask("5m").code, 64 | 77).then_some(())
     });
-    // What was approved is what runs: the copy in the request's status is what counts.
-    let code = place.exec("true").code;
-    assert!([0, 77].contains(&code), "exit {code}");
+}
+
+fn a_policy_that_no_longer_covers_a_grant_ends_it_and_one_that_grows_does_not(world: &World) {
+    let place = world.place("narrower");
+    let grant = place.grant("30m");
+    let path = format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name);
+    world.api.patch(&path, &json!({"spec": {"namespaces": [place.name, "payments"]}}));
+    std::thread::sleep(seconds(2));
+    place.exec("true").exits(0);
+    world.api.patch(&path, &json!({"spec": {"subjects": {"groups": ["somebody-else"]}}}));
+    place.unbound(&grant);
+    until("it says why", seconds(10), || {
+        (place.request(&grant)?["status"]["cause"] == "Policy").then_some(())
+    });
+    place.exec("true").exits(77);
 }
 
 fn a_gateway_killed_at_the_end_of_a_grant_cleans_up_when_it_comes_back(world: &World) {

@@ -9,6 +9,7 @@ mod exec;
 mod kubectl;
 mod lobby;
 mod logs;
+mod opened;
 mod outage;
 mod record;
 mod refusals;
@@ -55,6 +56,7 @@ fn all() -> Vec<Case> {
         certificates::cases(),
         signin::cases(),
         kubectl::cases(),
+        opened::cases(),
         cli::cases(),
         outage::cases(),
         endings::cases(),
