@@ -61,16 +61,8 @@ impl House {
         let (client, clock, audit) = (self.fake.client(), self.clock.clone(), self.audit.clone());
         let settings = crate::reconcile::Settings::for_tests("gateway");
         let (leads, _) = tokio::sync::watch::channel(false);
-        let run = crate::reconcile::run(
-            client,
-            self.access.clone(),
-            None,
-            settings,
-            clock,
-            audit,
-            stop.clone(),
-            leads,
-        );
+        let run =
+            crate::reconcile::run(client, self.access.clone(), settings, clock, audit, stop.clone(), leads);
         tokio::spawn(run);
         self.reconciling = Some(stop.drop_guard());
     }

@@ -39,7 +39,7 @@ const LONGEST_REASON: usize = 500;
 pub type Said = Result<(bool, Vec<String>), String>;
 
 /// Somebody who can ask checks. Each call has an end of its own.
-pub trait Asks: Send + Sync + 'static {
+pub trait Asks: std::fmt::Debug + Send + Sync + 'static {
     /// Asks the check of this name about a request under a policy.
     fn ask<'a>(
         &'a self,

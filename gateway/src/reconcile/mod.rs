@@ -72,6 +72,8 @@ pub struct Settings {
     pub identity: String,
     /// How much history stays.
     pub requests: config::Requests,
+    /// Who asks external checks; without one, requests whose policies have any wait.
+    pub checks: Option<Arc<dyn Asks>>,
 }
 
 #[cfg(test)]
@@ -79,7 +81,7 @@ impl Settings {
     /// For a gateway of this name in namespace `default`.
     pub(crate) fn for_tests(identity: &str) -> Self {
         let (namespace, requests) = ("default".to_owned(), config::Requests::default());
-        Self { namespace, identity: identity.to_owned(), requests }
+        Self { namespace, identity: identity.to_owned(), requests, checks: None }
     }
 }
 
@@ -99,7 +101,6 @@ pub enum ReconcileError {
 pub async fn run(
     client: kube::Client,
     access: Access,
-    checks: Option<Arc<dyn Asks>>,
     settings: Settings,
     clock: SharedClock,
     audit: Audit,
@@ -108,7 +109,7 @@ pub async fn run(
 ) -> Result<(), ReconcileError> {
     let ours = || Some(format!("{}={},{REQUEST_LABEL}", MANAGED_BY.0, MANAGED_BY.1));
     let mut led = leads.subscribe();
-    let Settings { namespace, identity, requests } = settings;
+    let Settings { namespace, identity, requests, checks } = settings;
     let mut elector =
         Elector::new(client.clone(), &namespace, &identity, clock.clone(), audit.clone(), leads);
     let hands = Hands {

@@ -48,14 +48,15 @@ impl Bench {
     /// One more gateway.
     async fn run(&mut self) -> watch::Receiver<bool> {
         self.names += 1;
-        self.run_with(Settings::for_tests(&format!("gateway-{}", self.names))).await
+        let settings = Settings::for_tests(&format!("gateway-{}", self.names));
+        self.run_with(Settings { checks: self.checks.clone(), ..settings }).await
     }
 
     async fn run_with(&mut self, settings: Settings) -> watch::Receiver<bool> {
         let (stop, (leads, led)) = (CancellationToken::new(), watch::channel(false));
         let (client, clock, audit) = (self.fake.client(), self.clock.clone(), self.audit.clone());
         let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
-        tokio::spawn(run(client, access, self.checks.clone(), settings, clock, audit, stop.clone(), leads));
+        tokio::spawn(run(client, access, settings, clock, audit, stop.clone(), leads));
         self.running.push(stop.drop_guard());
         led
     }

@@ -179,11 +179,15 @@ impl Gateway {
         // Whether this gateway is the one that reconciles.
         let (leads, _) = tokio::sync::watch::channel(false);
         parts.spawn({
-            let settings =
-                reconcile::Settings { namespace, identity: identity(ssh), requests: config.requests.clone() };
+            let settings = reconcile::Settings {
+                namespace,
+                identity: identity(ssh),
+                requests: config.requests.clone(),
+                checks: None,
+            };
             let (access, clock, audit, shutdown) =
                 (access.clone(), clock.clone(), audit.clone(), shutdown.clone());
-            let run = reconcile::run(client, access, None, settings, clock, audit, shutdown, leads);
+            let run = reconcile::run(client, access, settings, clock, audit, shutdown, leads);
             async move { part("reconciler", run.await) }
         });
         parts.spawn({

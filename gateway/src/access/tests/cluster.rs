@@ -84,7 +84,6 @@ async fn trial(client: kube::Client) {
         tokio::spawn(crate::reconcile::run(
             client.clone(),
             access.clone(),
-            None,
             settings,
             clock,
             audit,

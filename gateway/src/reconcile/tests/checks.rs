@@ -11,7 +11,7 @@ use super::*;
 use crate::crd::AccessRequest;
 
 /// Says what it is told to, and counts.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Stub {
     says: Mutex<BTreeMap<String, Said>>,
     asked: Mutex<Vec<String>>,

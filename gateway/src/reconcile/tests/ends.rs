@@ -156,7 +156,7 @@ async fn conflicts_throttling_errors_and_silence_lose_nothing() {
         let fault =
             [Fault::Status(409), Fault::Status(429), Fault::Status(500), Fault::Silence, Fault::Refused]
                 [count % 5];
-        (writes && count % 3 != 0).then_some(fault)
+        (writes && !count.is_multiple_of(3)).then_some(fault)
     });
     bench.put("Approved");
     bench.phase("Active").await;
