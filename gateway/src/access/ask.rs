@@ -142,13 +142,13 @@ impl Access {
             namespaces: namespaces.iter().map(ToString::to_string).collect(),
             duration: duration::show(length),
             reason,
-            ticket: None,
-            start_at: None,
-            workloads: Vec::new(),
-            pods: Vec::new(),
-            containers: Vec::new(),
-            ports: Vec::new(),
-            extends: None,
+            ticket: ask.ticket,
+            start_at: ask.start_at,
+            workloads: ask.workloads.iter().map(ToString::to_string).collect(),
+            pods: ask.pods.iter().map(ToString::to_string).collect(),
+            containers: ask.containers.iter().map(ToString::to_string).collect(),
+            ports: ask.ports,
+            extends: ask.extends.map(|name| name.to_string()),
         })
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::api::Api;
-use sallyport_policy::{Action, Namespace, PolicyName, RequestName};
+use sallyport_policy::{Action, ContainerName, Namespace, PodName, PolicyName, RequestName, Workload};
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
@@ -41,7 +41,10 @@ mod tests;
 pub use error::{AccessError, Refusal};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
 pub use standing::Standing;
-pub use view::{ApprovalView, PolicyView, RequestView, VerdictView};
+pub use view::{
+    ApprovalView, CheckView, LockAsk, LockSubject, LockView, PolicyView, RequestView, ReviewView, StageView,
+    VerdictView, WhyStep, WhyView,
+};
 
 /// How long the first lists may take.
 const FIRST_LISTS: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
@@ -59,6 +62,40 @@ pub struct Ask {
     pub duration: Option<Duration>,
     /// Why.
     pub reason: Option<String>,
+    /// The ticket that it is for.
+    pub ticket: Option<String>,
+    /// When it begins; `None`: as soon as it is approved.
+    pub start_at: Option<Timestamp>,
+    /// Only pods of these; with `pods`, these and those.
+    pub workloads: Vec<Workload>,
+    /// Only these pods.
+    pub pods: Vec<PodName>,
+    /// Only these containers.
+    pub containers: Vec<ContainerName>,
+    /// Tunnels only to these ports.
+    pub ports: Vec<u16>,
+    /// The grant that this one goes on from.
+    pub extends: Option<RequestName>,
+}
+
+impl Ask {
+    /// Everything that the policy covers, now, for the usual time, without a reason.
+    #[must_use]
+    pub const fn of(policy: PolicyName) -> Self {
+        Self {
+            policy,
+            namespaces: Vec::new(),
+            duration: None,
+            reason: None,
+            ticket: None,
+            start_at: None,
+            workloads: Vec::new(),
+            pods: Vec::new(),
+            containers: Vec::new(),
+            ports: Vec::new(),
+            extends: None,
+        }
+    }
 }
 
 /// Policies, requests and what they open. Cheap to clone; the watches end with the last clone.

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use sallyport_policy::lifecycle::{Life, Stage};
+use sallyport_policy::lifecycle::{Life, Missing, Stage};
 use sallyport_policy::{Person, Policy, Principal, may_approve};
 
 use super::policies::Table;
-use super::{ApprovalView, PolicyView, RequestView, VerdictView};
-use crate::crd::{AccessRequest, Phase, Verdict};
+use super::{ApprovalView, CheckView, PolicyView, RequestView, ReviewView, StageView, VerdictView};
+use crate::crd::{AccessRequest, HookAnswer, Phase, Verdict};
 use crate::identity::Identity;
 
 /// How long what has ended stays in the lists.
@@ -38,6 +38,7 @@ pub(super) fn policy_view(policy: &Policy) -> PolicyView {
         approver_groups: policy.approver_groups().iter().cloned().collect(),
         reason_required: policy.reason_required(),
         record: policy.must_record(),
+        break_glass: policy.is_break_glass(),
     }
 }
 
@@ -89,9 +90,15 @@ pub(super) fn request_view(
     let phase = if over { Phase::Expired } else { status.phase };
     let left = status.window.filter(|_| phase == Phase::Active).map(|window| window.end.duration_since(now));
     let waiting = phase == Phase::Pending;
-    let missing = policy
+    let stages: Vec<StageView> = policy
         .zip(life)
-        .map_or(0, |(policy, life)| life.missing(policy).iter().map(|stage| stage.needed).sum());
+        .filter(|_| waiting)
+        .map(|(policy, life)| life.missing(policy).into_iter().map(stage_view).collect())
+        .unwrap_or_default();
+    let person = person(who);
+    let approved = request.terms().ok().flatten();
+    let reviewers = approved.as_ref().and_then(Policy::reviewers);
+    let open_review = phase.is_final() && life.is_some_and(Life::review_is_open);
     RequestView {
         name: request.name_any(),
         phase,
@@ -106,12 +113,12 @@ pub(super) fn request_view(
             .iter()
             .map(|approval| ApprovalView { by: approval.by.clone(), at: approval.at })
             .collect(),
-        approvals_missing: if waiting { missing } else { 0 },
+        approvals_missing: stages.iter().map(|stage| stage.needed).sum(),
         approver_groups: policy
             .map(|policy| policy.approver_groups().iter().cloned().collect())
             .unwrap_or_default(),
         allow: policy.map(Policy::allowed).unwrap_or_default(),
-        starts: status.window.map(|window| window.start),
+        starts: status.window.map(|window| window.start).or(request.spec.start_at),
         ends: status.window.map(|window| window.end),
         seconds_left: left.and_then(|left| u64::try_from(left.as_secs()).ok()),
         denial: status.denial.as_ref().map(verdict),
@@ -119,6 +126,36 @@ pub(super) fn request_view(
         message: status.message,
         mine: me.is(&requester),
         may_approve: waiting
-            && policy.is_some_and(|policy| may_approve(policy, &requester, &me, &person(who)).is_ok()),
+            && policy.is_some_and(|policy| may_approve(policy, &requester, &me, &person).is_ok()),
+        ticket: request.spec.ticket.clone(),
+        workloads: request.spec.workloads.clone(),
+        pods: request.spec.pods.clone(),
+        containers: request.spec.containers.clone(),
+        ports: request.spec.ports.clone(),
+        extends: request.spec.extends.clone(),
+        stages,
+        checks: status.hooks.into_iter().map(check_view).collect(),
+        cause: status.cause,
+        first_used: status.first_used,
+        ended: status.ended_at,
+        approved_by_rule: status.approved_by_rule,
+        break_glass: status.review.is_some() || policy.is_some_and(Policy::is_break_glass),
+        may_review: open_review
+            && !me.is(&requester)
+            && reviewers.is_some_and(|groups| person.in_any(groups).is_some()),
+        review: status.review.map(|review| ReviewView {
+            verdict: review.verdict,
+            closed: review.closed.as_ref().map(verdict),
+        }),
     }
+}
+
+fn stage_view(missing: Missing) -> StageView {
+    let Missing { stage, needed, groups } = missing;
+    let name = Some(stage).filter(|name| !name.is_empty());
+    StageView { name, groups: groups.into_iter().collect(), needed }
+}
+
+fn check_view(answer: HookAnswer) -> CheckView {
+    CheckView { name: answer.name, allow: answer.allow, reasons: answer.reasons }
 }

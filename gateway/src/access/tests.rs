@@ -103,10 +103,10 @@ impl House {
 
 pub(super) fn ask(policy: &str) -> Ask {
     Ask {
-        policy: PolicyName::parse(policy).unwrap(),
         namespaces: vec![payments()],
         duration: Some(Duration::from_secs(3600)),
         reason: Some("INC-1".to_owned()),
+        ..Ask::of(PolicyName::parse(policy).unwrap())
     }
 }
 

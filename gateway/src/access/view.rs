@@ -1,9 +1,10 @@
 //! What people are shown of policies and requests. The JSON (`-o json`) is stable: fields are added, not changed.
 
 use jiff::Timestamp;
+use sallyport_policy::{Namespace, PodName};
 use serde::Serialize;
 
-use crate::crd::Phase;
+use crate::crd::{Cause, Phase, ReviewVerdict};
 
 /// A policy, as somebody who may ask for it sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,6 +32,46 @@ pub struct PolicyView {
     pub reason_required: bool,
     /// Whether shells and commands are recorded.
     pub record: bool,
+    /// Whether it opens at once, tells everyone, and is reviewed afterwards.
+    pub break_glass: bool,
+}
+
+/// People that a request still waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageView {
+    /// What the policy calls this round of approvals; absent where there is one only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whose approvals.
+    pub groups: Vec<String>,
+    /// How many more.
+    pub needed: u32,
+}
+
+/// What an external check last said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckView {
+    /// Its name.
+    pub name: String,
+    /// Whether it agrees; absent while it could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<bool>,
+    /// Why, in its words.
+    pub reasons: Vec<String>,
+}
+
+/// The review that break-glass demands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewView {
+    /// What was found; absent while it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<ReviewVerdict>,
+    /// Who closed it, when, and what they said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<VerdictView>,
 }
 
 /// An approval, as it is shown.
@@ -85,7 +126,7 @@ pub struct RequestView {
     pub approver_groups: Vec<String>,
     /// What it may be used for: `shell`, `exec`, `logs`, `forward`.
     pub allow: Vec<&'static str>,
-    /// When the window begins.
+    /// When the window begins, or is to begin at the earliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts: Option<Timestamp>,
     /// When the window is over.
@@ -107,4 +148,133 @@ pub struct RequestView {
     pub mine: bool,
     /// Whether the viewer could approve it now.
     pub may_approve: bool,
+    /// The ticket that it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Only the pods of these workloads, `deployment/api`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<String>,
+    /// Only these pods.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pods: Vec<String>,
+    /// Only these containers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
+    /// Tunnels only to these ports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
+    /// The grant that this one goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
+    /// Whom it still waits for, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageView>,
+    /// What the external checks last said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckView>,
+    /// What ended it early, where no person did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// When it was first used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_used: Option<Timestamp>,
+    /// When it was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Set where a rule of the policy approved it: no person had to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by_rule: Option<String>,
+    /// Whether it opened at once and is reviewed afterwards.
+    pub break_glass: bool,
+    /// The review, of a break-glass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewView>,
+    /// Whether the viewer could close its review now.
+    pub may_review: bool,
+}
+
+/// Whom or what a lock shuts out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockSubject {
+    /// Somebody, by their username.
+    Person(String),
+    /// A place.
+    Target {
+        /// The namespace.
+        namespace: Namespace,
+        /// One pod of it; `None`: all of it.
+        pod: Option<PodName>,
+    },
+    /// Everybody, everywhere.
+    Everything,
+}
+
+/// A lock that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockAsk {
+    /// Whom or what.
+    pub subject: LockSubject,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// A lock, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LockView {
+    /// Its name.
+    pub name: String,
+    /// Who is shut out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The namespace that nobody gets into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Only this pod of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Whether it shuts everybody out everywhere.
+    pub everything: bool,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Whether it shuts the viewer out, or a place that a grant of theirs covers.
+    pub hits_me: bool,
+}
+
+/// What would become of a request, rule by rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhyView {
+    /// The policy.
+    pub policy: String,
+    /// `allowed`, `waits` or `denied`.
+    pub outcome: &'static str,
+    /// In the order in which they are looked at.
+    pub steps: Vec<WhyStep>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhyStep {
+    /// What it is about.
+    pub rule: String,
+    /// Where the policy says it.
+    pub field: String,
+    /// Whether it speaks for the request; absent where that cannot be told yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holds: Option<bool>,
+    /// In words.
+    pub why: String,
 }
