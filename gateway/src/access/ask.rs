@@ -119,14 +119,21 @@ impl Access {
         }
         let length = ask.duration.unwrap_or_else(|| usual(policy));
         let person = show::person(who);
-        let (scope, now) = (Scope::of(namespaces.iter().cloned()), self.now());
+        let now = self.now();
+        let scope = Scope {
+            workloads: ask.workloads.into_iter().collect(),
+            pods: ask.pods.into_iter().collect(),
+            containers: ask.containers.into_iter().collect(),
+            ports: ask.ports.into_iter().collect(),
+            ..Scope::of(namespaces)
+        };
         let question = Question {
             who: &person,
             scope: &scope,
             duration: length,
             reason: reason.as_deref(),
-            ticket: None,
-            start: now,
+            ticket: ask.ticket.as_deref(),
+            start: ask.start_at.unwrap_or(now),
             history: &History::default(),
             now,
         };
@@ -139,15 +146,15 @@ impl Access {
                 subject: who.subject().to_owned(),
             },
             policy: policy.name().to_string(),
-            namespaces: namespaces.iter().map(ToString::to_string).collect(),
+            namespaces: scope.namespaces.iter().map(ToString::to_string).collect(),
             duration: duration::show(length),
             reason,
             ticket: ask.ticket,
             start_at: ask.start_at,
-            workloads: ask.workloads.iter().map(ToString::to_string).collect(),
-            pods: ask.pods.iter().map(ToString::to_string).collect(),
-            containers: ask.containers.iter().map(ToString::to_string).collect(),
-            ports: ask.ports,
+            workloads: scope.workloads.iter().map(ToString::to_string).collect(),
+            pods: scope.pods.iter().map(ToString::to_string).collect(),
+            containers: scope.containers.iter().map(ToString::to_string).collect(),
+            ports: scope.ports.into_iter().collect(),
             extends: ask.extends.map(|name| name.to_string()),
         })
     }

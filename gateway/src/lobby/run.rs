@@ -104,7 +104,7 @@ fn whoami(context: &Context, output: Output) -> Reply {
 
 async fn ask<D: Desk>(desk: &D, context: &Context, request: Request) -> Result<Reply, Failure> {
     let Request { policy, namespaces, duration, reason, output } = request;
-    let request = desk.request(Ask { policy, namespaces, duration, reason }).await?;
+    let request = desk.request(Ask { namespaces, duration, reason, ..Ask::of(policy) }).await?;
     Ok(told(&request, output, asked(context, &request)))
 }
 

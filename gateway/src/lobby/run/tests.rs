@@ -2,7 +2,7 @@ use futures::executor::block_on;
 use sallyport_policy::{Namespace, RequestName};
 
 use super::*;
-use crate::access::{AccessError, ApprovalView, PolicyView, Refusal, VerdictView};
+use crate::access::{AccessError, ApprovalView, PolicyView, Refusal, StageView, VerdictView};
 use crate::bridge::PodRow;
 use crate::lobby::parse;
 
@@ -38,6 +38,7 @@ fn policy() -> PolicyView {
         approver_groups: strings(&["leads"]),
         reason_required: true,
         record: true,
+        break_glass: false,
     }
 }
 
@@ -63,6 +64,21 @@ fn pending() -> RequestView {
         message: None,
         mine: true,
         may_approve: false,
+        ticket: None,
+        workloads: Vec::new(),
+        pods: Vec::new(),
+        containers: Vec::new(),
+        ports: Vec::new(),
+        extends: None,
+        stages: vec![StageView { name: None, groups: strings(&["leads"]), needed: 1 }],
+        checks: Vec::new(),
+        cause: None,
+        first_used: None,
+        ended: None,
+        approved_by_rule: None,
+        break_glass: false,
+        review: None,
+        may_review: false,
     }
 }
 
@@ -71,6 +87,7 @@ fn active() -> RequestView {
         phase: Phase::Active,
         approvals: vec![ApprovalView { by: "bob@example.com".to_owned(), at: at("02:00:00") }],
         approvals_missing: 0,
+        stages: Vec::new(),
         starts: Some(at("02:00:00")),
         ends: Some(at("03:00:00")),
         seconds_left: Some(3570),
