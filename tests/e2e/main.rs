@@ -6,6 +6,7 @@ mod certificates;
 mod cli;
 mod endings;
 mod exec;
+mod kill;
 mod kubectl;
 mod lobby;
 mod logs;
@@ -60,6 +61,7 @@ fn all() -> Vec<Case> {
         cli::cases(),
         outage::cases(),
         endings::cases(),
+        kill::cases(),
     ]
     .concat()
 }

@@ -7,6 +7,7 @@ pub mod apiserver;
 pub mod browser;
 pub mod cast;
 pub mod events;
+pub mod gate;
 pub mod idp;
 pub mod manifest;
 pub mod place;

@@ -1,6 +1,7 @@
 //! A world: a cluster, a gateway before it, and people with keys and certificates.
 
 mod embedded;
+mod mortal;
 pub mod real;
 mod second;
 
@@ -18,6 +19,7 @@ use crate::idp::Idp;
 use crate::process::Running;
 use crate::ssh::Ssh;
 
+pub use mortal::Mortal;
 pub use second::Second;
 
 /// The reason of the grant that cases share.

@@ -1,0 +1,188 @@
+//! A gateway killed at each single write of a grant's life, and an API server that conflicts, throttles, fails or
+//! hangs up in the middle of it: no access is left behind and no grant is forgotten.
+
+use sallyport_tests::gate::{Blow, Call};
+use sallyport_tests::world::{Mortal, first_word};
+use sallyport_tests::{World, seconds, until};
+use serde_json::Value;
+
+use crate::{Case, cases};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = cases![
+        a_gateway_killed_at_any_step_of_opening_a_grant_is_followed_by_the_next,
+        a_gateway_killed_at_any_step_of_ending_a_grant_leaves_no_access,
+        an_api_server_that_fails_in_the_middle_of_any_step_loses_nothing,
+    ];
+    cases.iter_mut().for_each(|case| case.alone = true);
+    cases
+}
+
+const fn status(body: &'static str) -> Call {
+    Call { method: "PUT", path: "/status", body }
+}
+
+const CREATE: Call =
+    Call { method: "POST", path: "/apis/sallyport.dev/v1alpha1/accessrequests", body: "\"policy\"" };
+const PENDING: Call = status("\"phase\":\"Pending\"");
+const APPROVED: Call = status("\"phase\":\"Approved\"");
+const BIND: Call = Call { method: "POST", path: "/rolebindings", body: "" };
+const ACTIVE: Call = status("\"phase\":\"Active\"");
+const EXPIRED: Call = status("\"phase\":\"Expired\"");
+const REVOKED: Call = status("\"phase\":\"Revoked\"");
+const UNBIND: Call = Call { method: "DELETE", path: "/rolebindings", body: "" };
+
+/// The steps from asking to being open.
+const OPENING: [(&str, Call); 5] =
+    [("create", CREATE), ("pending", PENDING), ("approved", APPROVED), ("binding", BIND), ("active", ACTIVE)];
+
+/// The steps of an end by time.
+const EXPIRY: [(&str, Call); 2] = [("expired", EXPIRED), ("unbinding", UNBIND)];
+
+/// The steps of an end by a person.
+const REVOCATION: [(&str, Call); 2] = [("revoked", REVOKED), ("unbinding", UNBIND)];
+
+/// How a life ends, after a second of being open.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ending {
+    Time,
+    Revoked,
+}
+
+fn requests(mortal: &Mortal<'_>) -> Vec<Value> {
+    let all = mortal.api.list("/apis/sallyport.dev/v1alpha1/accessrequests");
+    all.into_iter().filter(|one| one["spec"]["policy"] == *mortal.name).collect()
+}
+
+fn phase(request: &Value) -> &str {
+    request["status"]["phase"].as_str().unwrap_or("Pending")
+}
+
+fn is_over(request: &Value) -> bool {
+    ["Denied", "Expired", "Revoked", "Failed"].contains(&phase(request))
+}
+
+/// The request that is not over; the cases make one after the other.
+fn live(mortal: &Mortal<'_>) -> Option<Value> {
+    let mut live = requests(mortal).into_iter().filter(|one| !is_over(one));
+    let one = live.next();
+    assert!(live.next().is_none(), "a step that failed made a second request");
+    one
+}
+
+fn bindings(mortal: &Mortal<'_>) -> Vec<String> {
+    let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", mortal.name);
+    let all = mortal.api.list(&path);
+    all.iter().map(|one| one["metadata"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// A request's whole life, as people live it; it may break off at any step. Every command has an end.
+fn lives(mortal: &Mortal<'_>, ending: Ending, broken: &dyn Fn() -> bool) {
+    let length = if ending == Ending::Time { "6s" } else { "5m" };
+    let words = ["request", &mortal.name, "-n", &mortal.name, "--for", length, "--reason", "a", "test"];
+    let asked = mortal.ssh("prod-gw").words(words).limit(seconds(40)).run();
+    if broken() {
+        return;
+    }
+    let name = first_word(&asked.exits(0).out);
+    let _ = mortal.ssh("prod-gw-bob").words(["approve", &name]).limit(seconds(40)).run();
+    if broken() {
+        return;
+    }
+    let open = || live(mortal).is_none_or(|one| phase(&one) == "Active");
+    until("it is open, or the blow has come", seconds(30), || (open() || broken()).then_some(()));
+    if broken() {
+        return;
+    }
+    if ending == Ending::Revoked {
+        let _ = mortal.ssh("prod-gw").words(["revoke", &name]).limit(seconds(40)).run();
+    }
+    let quiet = || live(mortal).is_none() && bindings(mortal).is_empty();
+    until("it is over, or the blow has come", seconds(40), || (quiet() || broken()).then_some(()));
+}
+
+/// Whatever was the last step, it goes on from there: what is alive can be had, and when it is over nothing is left.
+fn goes_on(mortal: &Mortal<'_>, at: &str) {
+    if let Some(one) = live(mortal) {
+        let name = one["metadata"]["name"].as_str().expect("a name").to_owned();
+        if phase(&one) == "Pending" {
+            mortal.ssh("prod-gw-bob").words(["approve", &name]).run().exits(0);
+        }
+        let short = one["spec"]["duration"] == "6s";
+        until(&format!("{at}: `{name}` is open with its binding, or over"), seconds(40), || {
+            match live(mortal) {
+                // Only time may have ended it: a longer one that is gone was forgotten.
+                None => short.then_some(()),
+                Some(one) => (phase(&one) == "Active" && !bindings(mortal).is_empty()).then_some(()),
+            }
+        });
+        if !short {
+            mortal.ssh("prod-gw").words(["revoke", &name]).run().exits(0);
+        }
+    }
+    let unlisted = |one: &Value| one["status"]["opened"].as_array().is_none_or(Vec::is_empty);
+    until(&format!("{at}: nothing is left, and the register says so"), seconds(40), || {
+        let over = requests(mortal).iter().all(|one| is_over(one) && unlisted(one));
+        (over && bindings(mortal).is_empty()).then_some(())
+    });
+}
+
+/// Kills at this step and lets the next gateway go on.
+fn killed(mortal: &mut Mortal<'_>, step: (&str, Call), blow: Blow, ending: Ending) {
+    let (word, call) = step;
+    let at = format!("{word}, {blow:?}, {ending:?}");
+    mortal.gate.arm(call, blow, 1);
+    lives(mortal, ending, &|| mortal.gate.struck() > 0);
+    assert_eq!(mortal.gate.struck(), 1, "{at}: the step was never made\n{}", mortal.log());
+    mortal.gate.disarm();
+    mortal.kill();
+    if ending == Ending::Time {
+        // Nobody is there when time is up.
+        std::thread::sleep(seconds(7));
+    }
+    mortal.rise();
+    goes_on(mortal, &at);
+    eprintln!("survived: {at}");
+}
+
+fn a_gateway_killed_at_any_step_of_opening_a_grant_is_followed_by_the_next(world: &World) {
+    let mut mortal = world.mortal("kill-open");
+    for step in OPENING {
+        for blow in [Blow::KillBefore, Blow::KillAfter] {
+            killed(&mut mortal, step, blow, Ending::Revoked);
+        }
+    }
+}
+
+fn a_gateway_killed_at_any_step_of_ending_a_grant_leaves_no_access(world: &World) {
+    let mut mortal = world.mortal("kill-end");
+    for (steps, ending) in [(EXPIRY, Ending::Time), (REVOCATION, Ending::Revoked)] {
+        for step in steps {
+            for blow in [Blow::KillBefore, Blow::KillAfter] {
+                killed(&mut mortal, step, blow, ending);
+            }
+        }
+    }
+    // Killed while it is open, at no step at all, and while it is approved and nobody opens it in time.
+    for step in [("at rest, open", ACTIVE), ("approved", APPROVED)] {
+        killed(&mut mortal, step, Blow::KillAfter, Ending::Time);
+    }
+}
+
+fn an_api_server_that_fails_in_the_middle_of_any_step_loses_nothing(world: &World) {
+    let mortal = world.mortal("fails");
+    let steps = OPENING.into_iter().chain(REVOCATION);
+    for (word, call) in steps {
+        for blow in
+            [Blow::Answer(409), Blow::Answer(429), Blow::Answer(500), Blow::HangUpBefore, Blow::HangUpAfter]
+        {
+            let at = format!("{word}, {blow:?}");
+            mortal.gate.arm(call, blow, 1);
+            lives(&mortal, Ending::Revoked, &|| mortal.gate.struck() > 0);
+            assert_eq!(mortal.gate.struck(), 1, "{at}: the step was never made\n{}", mortal.log());
+            mortal.gate.disarm();
+            goes_on(&mortal, &at);
+            eprintln!("survived: {at}");
+        }
+    }
+}
