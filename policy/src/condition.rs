@@ -183,7 +183,8 @@ fn bounded(source: &str) -> Result<(), String> {
     let (mut tokens, mut depth, mut word) = (0, 0_usize, false);
     for c in source.chars() {
         let in_word = c.is_alphanumeric() || c == '_';
-        if !c.is_whitespace() && !(in_word && word) {
+        let goes_on = c.is_whitespace() || (in_word && word);
+        if !goes_on {
             tokens += 1;
         }
         word = in_word;

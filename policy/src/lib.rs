@@ -12,7 +12,9 @@ pub mod names;
 mod action;
 mod condition;
 mod decide;
+mod diff;
 mod explain;
+mod lint;
 mod person;
 mod policy;
 mod ports;
@@ -27,7 +29,9 @@ pub use condition::Condition;
 pub use decide::{
     asking_rules, auto_approves, denies, may_approve, may_ask, permits, still_allows, using_rules,
 };
+pub use diff::{Difference, Direction, diff};
 pub use explain::{Explanation, Outcome, Step, explain};
+pub use lint::{Finding, lint};
 pub use names::{ContainerName, NameError, Namespace, PodName, PolicyName, RequestName};
 pub use person::{Person, Principal};
 pub use policy::{

@@ -2,6 +2,7 @@
 
 mod ca;
 mod login;
+mod policy;
 mod start;
 
 use std::ffi::OsString;
@@ -34,6 +35,9 @@ enum Command {
     /// The keys that sign people and the host
     #[command(subcommand)]
     Ca(ca::Ca),
+    /// Check, test, explain and compare policies in files, without a cluster
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Print the custom resource definitions, for `kubectl apply -f -`
     Crds,
     /// Print a completion script for your shell
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         }
         Command::Serve(Serve { config, check, .. }) => start::serve(&config.unwrap_or_default(), check),
         Command::Ca(ca) => ca.run(),
+        Command::Policy(policy) => policy.run(),
         Command::Crds => match crate::crd::yaml() {
             Ok(yaml) => print(&yaml),
             Err(error) => fail(&error),

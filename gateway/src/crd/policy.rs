@@ -132,6 +132,7 @@ pub struct Forward {
 
 /// Whose approval it takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Approvals {
     /// How many different people must approve. Nobody's own approval counts; 0 lets in at once.
     #[schemars(range(min = 0, max = 10))]
