@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cli · demo · serve                       put the parts together
-//! ssh · console · reconcile                what people and the cluster talk to
+//! ssh · console · reconcile · notifications  what people and the cluster talk to, and who is told
 //!   lobby      the words people type: parsing, help, tables, JSON
 //!   bridge     exec, logs, tunnels: needs a permit and, where policy says so, a live recording
 //!   access · record                        grants and permits · recordings
@@ -28,6 +28,7 @@ pub mod crd;
 pub mod demo;
 pub mod identity;
 pub mod lobby;
+pub mod notifications;
 mod outbound;
 pub mod reconcile;
 pub mod record;
