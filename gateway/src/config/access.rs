@@ -11,6 +11,9 @@ use url::Url;
 
 use super::{ConfigError, Span};
 
+/// So many webhooks, so that what was delivered to them fits in a request's status (`notified`).
+const MOST_NOTIFICATIONS: usize = 16;
+
 /// Where policies come from beside the cluster's AccessPolicies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -163,6 +166,9 @@ pub(super) fn check(
         if !is_safe(&hook.url) {
             return value("hooks.url", "must be an https address (http is for loopback only)");
         }
+    }
+    if notifications.len() > MOST_NOTIFICATIONS {
+        return value("notifications", "must be 16 at most: a request's status notes what was delivered");
     }
     let mut names = BTreeSet::new();
     for one in notifications {

@@ -60,3 +60,13 @@ fn the_published_event_schema_is_the_one_of_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/event.schema.json");
     crate::config::published(&path, &schemars::schema_for!(crate::audit::Event).to_value());
 }
+
+#[test]
+fn more_webhooks_than_a_status_can_note_are_refused() {
+    let hooks = |count: usize| -> String {
+        let one = |n| format!("  - name: hook-{n}\n    url: https://hooks.example.com\n");
+        format!("{SMALLEST}notifications:\n{}", (0..count).map(one).collect::<String>())
+    };
+    assert_eq!(parse(&hooks(16)).unwrap().notifications.len(), 16);
+    assert!(parse(&hooks(17)).unwrap_err().to_string().contains("16 at most"));
+}

@@ -22,6 +22,7 @@ use super::api::ActError;
 use super::round::Keeper;
 use crate::access::Standing;
 use crate::audit::{Event, Kind, Outcome};
+use crate::checks::{CheckInput, CheckPhase, Checks};
 use crate::crd::{AccessRequest, causes};
 use crate::terminal::clean;
 
@@ -47,6 +48,22 @@ pub trait Asks: std::fmt::Debug + Send + Sync + 'static {
         request: &'a AccessRequest,
         policy: &'a Policy,
     ) -> Pin<Box<dyn Future<Output = Said> + Send + 'a>>;
+}
+
+impl Asks for Checks {
+    fn ask<'a>(
+        &'a self,
+        name: &'a str,
+        request: &'a AccessRequest,
+        _policy: &'a Policy,
+    ) -> Pin<Box<dyn Future<Output = Said> + Send + 'a>> {
+        let open = request.status.as_ref().is_some_and(|status| status.window.is_some());
+        let phase = if open { CheckPhase::Recheck } else { CheckPhase::Asking };
+        Box::pin(async move {
+            let said = Self::ask(self, name, &CheckInput::of(request, phase)).await;
+            said.map(|answer| (answer.allow, answer.reasons)).map_err(|error| error.to_string())
+        })
+    }
 }
 
 /// One question that is due, or will be.

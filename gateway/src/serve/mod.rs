@@ -17,11 +17,13 @@ use crate::access::{Access, AccessError};
 use crate::audit::{Audit, AuditError, Event, Kind, Outcome};
 use crate::bridge::{self, Bridge, BridgeError};
 use crate::ca::{Authority, CaError};
+use crate::checks::{Checks, OutboundError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config, Kubernetes};
+use crate::crd::Mirror;
 use crate::identity::{IdentityError, Oidc, OidcSettings};
 use crate::record::{RecordError, Recorder, Session};
-use crate::{console, reconcile, ssh};
+use crate::{console, notifications, reconcile, ssh};
 
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,9 @@ pub enum ServeError {
     /// Policies and requests.
     #[error("cannot read policies and requests")]
     Access(#[source] AccessError),
+    /// External checks.
+    #[error("cannot make ready to ask the checks of `hooks`")]
+    Checks(#[source] OutboundError),
     /// Recordings.
     #[error("cannot record sessions")]
     Record(#[source] RecordError),
@@ -150,6 +155,7 @@ impl Gateway {
         let access =
             Access::start(client.clone(), clock.clone(), audit.clone()).await.map_err(ServeError::Access)?;
         rights::warn_about(&client).await;
+        let checks = Checks::new(&config.hooks).map_err(ServeError::Checks)?;
         let bridge = Bridge::new(client.clone(), clock.clone());
 
         let listen = async |address: SocketAddr| {
@@ -177,13 +183,28 @@ impl Gateway {
             async move { part("SSH server", ssh::serve(gateway, ssh_listener, shutdown).await) }
         });
         // Whether this gateway is the one that reconciles.
-        let (leads, _) = tokio::sync::watch::channel(false);
+        let (leads, led) = tokio::sync::watch::channel(false);
+        if !config.notifications.is_empty() {
+            let parts_of = notifications::Parts {
+                requests: Mirror::start(kube::Api::all(client.clone()), None),
+                client: client.clone(),
+                // The pages for deciding have no address of their own yet.
+                link: Arc::new(|_| None),
+                clock: clock.clone(),
+                audit: audit.clone(),
+                leads: led,
+            };
+            let (hooks, shutdown) = (config.notifications.clone(), shutdown.clone());
+            parts.spawn(async move {
+                part("notifications", notifications::run(&hooks, parts_of, shutdown).await)
+            });
+        }
         parts.spawn({
             let settings = reconcile::Settings {
                 namespace,
                 identity: identity(ssh),
                 requests: config.requests.clone(),
-                checks: None,
+                checks: Some(Arc::new(checks)),
             };
             let (access, clock, audit, shutdown) =
                 (access.clone(), clock.clone(), audit.clone(), shutdown.clone());
