@@ -35,6 +35,12 @@ pub fn collection(object: &Value) -> String {
     }
 }
 
+/// YAML, and no cases beside a policy: those are for `sallyport policy test`.
+fn is_manifest(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".yaml") && !name.ends_with(".test.yaml")
+}
+
 /// The documents of a YAML file, or of all `.yaml` files below a directory in the order of their names.
 #[must_use]
 pub fn read(path: &Path) -> Vec<Value> {
@@ -45,7 +51,7 @@ pub fn read(path: &Path) -> Vec<Value> {
         below.sort();
         return below
             .iter()
-            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "yaml"))
+            .filter(|p| p.is_dir() || is_manifest(p))
             .flat_map(|p| read(p))
             .collect();
     }
