@@ -49,11 +49,7 @@ pub fn read(path: &Path) -> Vec<Value> {
             std::fs::read_dir(path).unwrap_or_else(|e| panic!("cannot list {}: {e}", path.display()));
         let mut below: Vec<_> = listing.map(|entry| entry.expect("a directory entry").path()).collect();
         below.sort();
-        return below
-            .iter()
-            .filter(|p| p.is_dir() || is_manifest(p))
-            .flat_map(|p| read(p))
-            .collect();
+        return below.iter().filter(|p| p.is_dir() || is_manifest(p)).flat_map(|p| read(p)).collect();
     }
     let text =
         std::fs::read_to_string(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));

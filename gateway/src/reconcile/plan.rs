@@ -17,6 +17,9 @@ use crate::crd::{AccessLock, AccessRequest, Opened, StateError};
 /// How long a grant that cannot be opened is tried, from the beginning of its window on.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(60);
 
+/// How long a request may be without its first status. Whoever makes one writes it at once.
+pub(super) const UNOPENED_FOR: Duration = Duration::from_secs(15);
+
 /// One thing to do. All are safe to do twice, and by two at once.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Task {
@@ -46,6 +49,8 @@ pub(super) struct View<'a> {
     pub(super) around: &'a Surroundings,
     /// Why it may not go on, if so.
     pub(super) lapse: Option<&'a Lapse>,
+    /// The policy in force under its name.
+    pub(super) in_force: Option<&'a Policy>,
 }
 
 /// The next things to do, in order. Empty: the cluster is as the request says.
@@ -80,6 +85,9 @@ pub(super) fn plan(request: &AccessRequest, pieces: &[Piece], view: View<'_>) ->
         first(Task::Store(Box::new(step(life.clone(), &Command::Fail { why }, view.now).life), None))
     };
     let tasks = match &life.stage {
+        Stage::Pending { terms: None } if is_orphan(&life, view) => {
+            return fail("the gateway that took it stopped before it was opened; ask again");
+        }
         Stage::Pending { .. } => remove(pieces, Some("nothing is approved")),
         Stage::Ended(_) => return ended(request, pieces),
         Stage::Approved { window, .. } if view.now < window.start => {
@@ -114,6 +122,14 @@ pub(super) fn plan(request: &AccessRequest, pieces: &[Piece], view: View<'_>) ->
         return tasks;
     }
     settle(request, register(pieces))
+}
+
+/// Whether nobody will ever answer it: its gateway died between making it and its first status, and its policy lets
+/// in without a person, so that nobody can approve it. It is not opened late: only the gateway that made it knew that
+/// its requester was there.
+fn is_orphan(life: &Life, view: View<'_>) -> bool {
+    let nobody = view.in_force.is_some_and(|policy| policy.stages().is_empty());
+    nobody && life.asked.at.checked_add(UNOPENED_FOR).is_ok_and(|late| view.now >= late)
 }
 
 /// What is over has nothing left, and that is written down.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use jiff::Timestamp;
+use sallyport_policy::lifecycle::Stage;
 use tokio::time::Instant;
 
 use super::act::Hands;
@@ -12,9 +13,9 @@ use super::api::ActError;
 use super::lapse::{self, Lapse};
 use super::network::Surroundings;
 use super::piece::Piece;
-use super::plan::{Task, View, plan};
+use super::plan::{Task, UNOPENED_FOR, View, plan};
 use super::{LONGEST_PAUSE, SHORTEST_PAUSE};
-use crate::access::Access;
+use crate::access::{Access, Standing};
 use crate::config;
 use crate::crd::{AccessLock, AccessRequest, Mirror, Phase, causes};
 
@@ -110,7 +111,12 @@ impl Keeper {
         now: Timestamp,
     ) -> Vec<Task> {
         let lapse = self.lapse(request, locks, now);
-        plan(request, there, View { now, locks, around, lapse: lapse.as_ref() })
+        let standing = self.access.standing(&request.spec.policy);
+        let in_force = match &standing {
+            Standing::InForce(policy) => Some(&**policy),
+            Standing::Unknown | Standing::Nothing => None,
+        };
+        plan(request, there, View { now, locks, around, lapse: lapse.as_ref(), in_force })
     }
 
     fn lapse(&self, request: &AccessRequest, locks: &[Arc<AccessLock>], now: Timestamp) -> Option<Lapse> {
@@ -121,7 +127,9 @@ impl Keeper {
     /// When time alone changes something about it.
     fn next_moment(&self, request: &AccessRequest, now: Timestamp) -> Option<Timestamp> {
         let life = request.life().ok()?;
-        let moments = [life.deadline(now), lapse::idle_until(request, &life)];
+        let unopened = matches!(life.stage, Stage::Pending { terms: None });
+        let orphaned = life.asked.at.checked_add(UNOPENED_FOR).ok().filter(|_| unopened);
+        let moments = [life.deadline(now), lapse::idle_until(request, &life), orphaned];
         moments.into_iter().flatten().filter(|moment| *moment > now).min()
     }
 

@@ -24,7 +24,8 @@ pub struct Mortal<'w> {
     pub api: ApiServer,
     /// The way to it.
     pub gate: Gate,
-    /// A namespace, and a policy of that name: alice asks, a lead approves, ten minutes at most.
+    /// A namespace, and a policy of that name: alice asks, a lead approves, ten minutes at most. With `-free` after
+    /// it, another one that needs no approval.
     pub name: String,
     world: &'w World,
     running: Option<Running>,
@@ -67,14 +68,17 @@ impl World {
         let labels = json!({"sallyport-test": self.tag()});
         let metadata = json!({"name": name, "labels": labels});
         api.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
-        api.apply(&json!({
-            "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessPolicy", "metadata": metadata,
-            "spec": {
-                "subjects": {"groups": ["oncall"]}, "namespaces": [name], "allow": {"exec": true},
-                "clusterRole": "sallyport-debug", "maxDuration": "10m", "reasonRequired": false,
-                "approval": {"required": 1, "groups": ["leads"]},
-            },
-        }));
+        for (suffix, required) in [("", 1), ("-free", 0)] {
+            api.apply(&json!({
+                "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessPolicy",
+                "metadata": {"name": format!("{name}{suffix}"), "labels": labels},
+                "spec": {
+                    "subjects": {"groups": ["oncall"]}, "namespaces": [name], "allow": {"exec": true},
+                    "clusterRole": "sallyport-debug", "maxDuration": "10m", "reasonRequired": false,
+                    "approval": {"required": required, "groups": ["leads"]},
+                },
+            }));
+        }
         let mut mortal =
             Mortal { api, gate, name, world: self, running: None, ssh, dir, cluster, _temporary: temporary };
         mortal.rise();

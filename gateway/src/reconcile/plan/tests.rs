@@ -94,7 +94,8 @@ fn planned_with(
     locks: &[Arc<AccessLock>],
     lapse: Option<&Lapse>,
 ) -> Vec<String> {
-    short(&plan(request, pieces, View { now: at(minute), locks, around: &around(), lapse }))
+    let view = View { now: at(minute), locks, around: &around(), lapse, in_force: None };
+    short(&plan(request, pieces, view))
 }
 
 /// The register and the conditions as they should be.
@@ -321,4 +322,26 @@ fn what_does_not_hold_together_opens_nothing() {
 fn a_request_that_is_being_deleted_keeps_nothing() {
     let going = request("Active", |value| value["metadata"]["deletionTimestamp"] = json!(START));
     assert_eq!(planned(&going, &both(), 1), ["remove payments", "remove staging"]);
+}
+
+#[test]
+fn what_was_never_opened_and_nobody_can_approve_fails_after_a_moment() {
+    let unopened = request("Pending", |value| drop(value.as_object_mut().unwrap().remove("status")));
+    let policy = |required: u32| {
+        let spec = json!({
+            "subjects": {"groups": ["oncall"]}, "namespaces": ["payments", "staging"], "allow": {"shell": true},
+            "clusterRole": "debug", "maxDuration": "2h", "approval": {"required": required, "groups": ["leads"]},
+        });
+        serde_json::from_value::<crate::crd::AccessPolicySpec>(spec).unwrap().parse("debug").unwrap()
+    };
+    let (free, led) = (policy(0), policy(1));
+    let planned = |seconds: u64, in_force: Option<&Policy>| {
+        let now = at(0).checked_add(Duration::from_secs(seconds)).unwrap();
+        let view = View { now, locks: &[], around: &around(), lapse: None, in_force };
+        short(&plan(&unopened, &[], view))
+    };
+    assert_eq!(planned(15, Some(&free)), ["store Failed"]);
+    assert_eq!(planned(14, Some(&free)), [""; 0], "its gateway may be about to");
+    assert_eq!(planned(15, Some(&led)), [""; 0], "somebody can approve it");
+    assert_eq!(planned(15, None), [""; 0], "nobody knows its policy");
 }
