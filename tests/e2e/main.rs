@@ -2,6 +2,7 @@
 //! KUBECONFIG names one). A world is started when the first case of it runs; a filter or `--list` starts none.
 
 mod access;
+mod admission;
 mod certificates;
 mod cli;
 mod endings;
@@ -58,6 +59,7 @@ fn all() -> Vec<Case> {
         signin::cases(),
         kubectl::cases(),
         opened::cases(),
+        admission::cases(),
         cli::cases(),
         outage::cases(),
         endings::cases(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 const CLUSTER_SCOPED: &[&str] = &[
+    "AccessLock",
     "AccessPolicy",
     "AccessRequest",
     "ClusterRole",

@@ -22,8 +22,8 @@ use super::api::ActError;
 use super::round::Keeper;
 use crate::access::Standing;
 use crate::audit::{Event, Kind, Outcome};
-use crate::checks::{CheckInput, CheckPhase, Checks};
-use crate::crd::{AccessRequest, causes};
+use crate::checks::{CheckError, CheckInput, CheckPhase, Checks};
+use crate::crd::{AccessRequest, Phase, causes};
 use crate::terminal::clean;
 
 /// So many are asked at a time.
@@ -55,13 +55,16 @@ impl Asks for Checks {
         &'a self,
         name: &'a str,
         request: &'a AccessRequest,
-        _policy: &'a Policy,
+        _: &'a Policy,
     ) -> Pin<Box<dyn Future<Output = Said> + Send + 'a>> {
-        let open = request.status.as_ref().is_some_and(|status| status.window.is_some());
-        let phase = if open { CheckPhase::Recheck } else { CheckPhase::Asking };
+        let pending = request.status.as_ref().is_none_or(|status| status.phase == Phase::Pending);
+        let phase = if pending { CheckPhase::Asking } else { CheckPhase::Recheck };
         Box::pin(async move {
-            let said = Self::ask(self, name, &CheckInput::of(request, phase)).await;
-            said.map(|answer| (answer.allow, answer.reasons)).map_err(|error| error.to_string())
+            let answer = Checks::ask(self, name, &CheckInput::of(request, phase)).await;
+            answer.map(|answer| (answer.allow, answer.reasons)).map_err(|error| match error {
+                CheckError::OutOfReach { why, .. } => why,
+                CheckError::Unknown(_) => error.to_string(),
+            })
         })
     }
 }

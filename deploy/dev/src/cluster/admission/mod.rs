@@ -5,6 +5,7 @@ mod crd;
 mod immutable;
 mod namespaces;
 mod pods;
+mod policies;
 mod validate;
 
 #[cfg(test)]
@@ -92,6 +93,8 @@ impl Admission<'_> {
                 escalate::check(self.authorizer, self.user, &self.kind.id, object)?;
             }
         }
+        policies::check_written(self, object)?;
+        policies::check(self, object, operation)?;
         if self.kind.id == store::CUSTOMRESOURCEDEFINITIONS {
             crd::settle(self.store, object);
         }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::api::{
-    apps, authentication, authorization, batch, coordination, core, discovery, networking, rbac,
+    admissionregistration, apps, authentication, authorization, batch, coordination, core, discovery,
+    networking, rbac,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::{ListableResource, Resource};
@@ -159,6 +160,8 @@ impl Table {
         self.namespaced::<rbac::v1::RoleBinding>(&[], false, &[]);
         self.cluster::<rbac::v1::ClusterRole>(&[], &[]);
         self.cluster::<rbac::v1::ClusterRoleBinding>(&[], &[]);
+        self.cluster::<admissionregistration::v1::ValidatingAdmissionPolicy>(&[], &[STATUS]);
+        self.cluster::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(&[], &[]);
         self.cluster::<apiextensions::v1::CustomResourceDefinition>(&["crd", "crds"], &[STATUS]);
         self.review::<authentication::v1::TokenReview>(false);
         self.review::<authentication::v1::SelfSubjectReview>(false);

@@ -75,4 +75,6 @@ collections! {
     CLUSTERROLES = "rbac.authorization.k8s.io" "clusterroles";
     CLUSTERROLEBINDINGS = "rbac.authorization.k8s.io" "clusterrolebindings";
     CUSTOMRESOURCEDEFINITIONS = "apiextensions.k8s.io" "customresourcedefinitions";
+    VALIDATINGADMISSIONPOLICIES = "admissionregistration.k8s.io" "validatingadmissionpolicies";
+    VALIDATINGADMISSIONPOLICYBINDINGS = "admissionregistration.k8s.io" "validatingadmissionpolicybindings";
 }
