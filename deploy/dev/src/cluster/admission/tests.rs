@@ -153,3 +153,83 @@ fn a_definition_is_served_from_its_creation_and_its_names_are_taken() {
     assert_eq!(second["status"]["conditions"][0]["reason"], "NameConflict");
     assert!(Catalog::new(world.store.clone()).find("example.com", "v1", "gadgets").is_none());
 }
+
+fn policy(validations: &Value, change: impl FnOnce(&mut Value)) -> Value {
+    let mut policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": "p"},
+        "spec": {
+            "matchConstraints": {"resourceRules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["pods"],
+            }]},
+            "validations": validations,
+        },
+    });
+    change(&mut policy["spec"]);
+    policy
+}
+
+fn bound() -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": "b"}, "spec": {"policyName": "p", "validationActions": ["Deny"]},
+    })
+}
+
+#[test]
+fn a_bound_policy_refuses_what_it_says_and_nothing_else() {
+    let world = World::new();
+    let rule = json!([{"expression": "object.metadata.name != 'bad'", "message": "not that name", "reason": "Forbidden"}]);
+    world.create(policy(&rule, |_| {})).unwrap();
+    world.create(pod("bad", "a")).unwrap();
+    world.create(bound()).unwrap();
+    let refused = world.create(pod("bad", "a")).unwrap_err();
+    assert_eq!(refused.code(), StatusCode::FORBIDDEN);
+    assert!(
+        refused
+            .message()
+            .ends_with("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: not that name"),
+        "{}",
+        refused.message()
+    );
+    world.create(pod("good", "a")).unwrap();
+}
+
+#[test]
+fn what_cannot_be_evaluated_refuses_unless_it_is_told_to_be_ignored() {
+    for (change, passes) in [
+        ((|_| {}) as fn(&mut Value), false),
+        (|spec| spec["failurePolicy"] = json!("Ignore"), true),
+        (
+            |spec| {
+                spec["matchConditions"] =
+                    json!([{"name": "no", "expression": "request.operation == 'UPDATE'"}])
+            },
+            true,
+        ),
+    ] {
+        let world = World::new();
+        world.create(policy(&json!([{"expression": "object.spec.nothing == 1"}]), change)).unwrap();
+        world.create(bound()).unwrap();
+        assert_eq!(world.create(pod("p", "a")).is_ok(), passes);
+    }
+}
+
+#[test]
+fn what_would_not_be_evaluated_is_not_accepted() {
+    let world = World::new();
+    let changes: [fn(&mut Value); 6] = [
+        |spec| spec["paramKind"] = json!({"apiVersion": "v1", "kind": "ConfigMap"}),
+        |spec| spec["variables"] = json!([{"name": "x", "expression": "1"}]),
+        |spec| spec["matchConstraints"]["resourceRules"][0]["operations"] = json!(["DELETE"]),
+        |spec| spec["validations"][0]["messageExpression"] = json!("'x'"),
+        |spec| spec["validations"][0]["expression"] = json!("object.("),
+        |spec| spec["validations"][0]["expression"] = json!("(".repeat(3000)),
+    ];
+    for change in changes {
+        world.create(policy(&json!([{"expression": "true"}]), change)).unwrap_err();
+    }
+    let mut warns = bound();
+    warns["spec"]["validationActions"] = json!(["Warn"]);
+    world.create(warns).unwrap_err();
+}
