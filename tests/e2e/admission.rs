@@ -68,7 +68,8 @@ fn the_api_server_holds_people_to_their_own_name_and_the_status_to_the_gateway(w
         change(&mut object["spec"]);
         object
     };
-    let refused: [(&str, fn(&mut Value), &str); 5] = [
+    type Lie = fn(&mut Value);
+    let refused: [(&str, Lie, &str); 5] = [
         ("bcdfg1", |spec| spec["requester"]["username"] = json!("bob"), "must be your own name"),
         ("bcdfg2", |spec| spec["requester"]["subject"] = json!("bob"), "must be your own name too"),
         ("bcdfg3", |spec| spec["requester"]["issuer"] = json!("https://idp"), "must be `kubernetes`"),

@@ -92,7 +92,7 @@ impl Bench {
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        for _ in 0..800 {
+        for _ in 0..3000 {
             if holds(self) {
                 return;
             }
