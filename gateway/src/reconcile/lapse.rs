@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sallyport_policy::lifecycle::{Cause, Life, Stage};
+use sallyport_policy::{History, Person, Question, still_allows};
 
 use crate::access::Standing;
 use crate::crd::{AccessLock, AccessRequest};
@@ -41,7 +42,7 @@ pub(super) fn find(
         return None;
     }
     lock(request, locks, now)
-        .or_else(|| policy(request, in_force))
+        .or_else(|| policy(request, life, in_force, now))
         .or_else(|| idle(request, terms.idle_timeout()?, now))
 }
 
@@ -63,7 +64,7 @@ fn lock(request: &AccessRequest, locks: &[Arc<AccessLock>], now: Timestamp) -> O
     Some(Lapse::new(Cause::Lock, format!("{what}{by}{why}")))
 }
 
-fn policy(request: &AccessRequest, in_force: &Standing) -> Option<Lapse> {
+fn policy(request: &AccessRequest, life: &Life, in_force: &Standing, now: Timestamp) -> Option<Lapse> {
     let name = &request.spec.policy;
     let policy = match in_force {
         Standing::Unknown => return None,
@@ -72,19 +73,28 @@ fn policy(request: &AccessRequest, in_force: &Standing) -> Option<Lapse> {
         }
         Standing::InForce(policy) => policy,
     };
-    let groups = &request.spec.requester.groups;
-    if !groups.iter().any(|group| policy.subject_groups().contains(group)) {
-        return Some(Lapse::new(
-            Cause::Policy,
-            format!("policy `{name}` is no longer for any of the person's groups"),
-        ));
-    }
-    let namespaces = policy.namespaces();
-    let outside =
-        request.spec.namespaces.iter().find(|one| !namespaces.iter().any(|in_it| in_it.as_str() == *one));
-    outside.map(|outside| {
-        Lapse::new(Cause::Policy, format!("policy `{name}` no longer covers namespace `{outside}`"))
-    })
+    let spec = &request.spec;
+    let who = Person {
+        username: spec.requester.username.clone(),
+        groups: spec.requester.groups.iter().cloned().collect(),
+    };
+    // What it allowed by history was settled when it was asked.
+    let history = History::default();
+    let question = Question {
+        who: &who,
+        scope: &life.asked.scope,
+        duration: life.asked.duration,
+        reason: spec.reason.as_deref(),
+        ticket: spec.ticket.as_deref(),
+        start: life.window().map_or(now, |window| window.start),
+        history: &history,
+        now,
+    };
+    let denied = still_allows(policy, &question).err()?;
+    Some(Lapse::new(
+        Cause::Policy,
+        format!("policy `{name}` no longer allows it: {} ({})", denied.why, denied.rule),
+    ))
 }
 
 fn idle(request: &AccessRequest, limit: Duration, now: Timestamp) -> Option<Lapse> {

@@ -43,14 +43,39 @@ async fn a_policy_that_no_longer_allows_it_ends_its_grants() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(bench.status()["phase"], json!("Active"));
     bench.policy(&json!({"namespaces": ["staging"]}));
-    bench.ended_for("Policy", "policy `debug` no longer covers namespace `payments`").await;
+    bench
+        .ended_for(
+            "Policy",
+            "policy `debug` no longer allows it: namespace `payments` is not one of `staging` (namespaces)",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_policy_for_other_groups_ends_its_grants() {
     let bench = active().await;
     bench.policy(&json!({"subjects": {"groups": ["others"]}}));
-    bench.ended_for("Policy", "policy `debug` is no longer for any of the person's groups").await;
+    bench
+        .ended_for(
+            "Policy",
+            "policy `debug` no longer allows it: only members of `others` may ask (subjects.groups)",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_condition_that_ceases_to_hold_ends_grants_without_any_change() {
+    let mut bench = Bench::new();
+    bench.policy(
+        &json!({"deny": [{"if": "now > timestamp('2026-01-01T12:20:00Z')", "message": "the day is over"}]}),
+    );
+    bench.run().await;
+    bench.put("Approved");
+    bench.phase("Active").await;
+    bench.clock.advance(Duration::from_secs(1201));
+    bench.until("it ends", |bench| bench.status()["cause"] == json!("Policy")).await;
+    let why = bench.status()["message"].to_string();
+    assert!(why.contains("the day is over"), "{why}");
 }
 
 #[tokio::test]
