@@ -101,10 +101,10 @@ impl AccessRequestSpec {
     /// When something in it is no name.
     pub fn scope(&self) -> Result<Scope, StateError> {
         Ok(Scope {
-            namespaces: all(&self.namespaces, |text| Namespace::parse(text))?,
-            workloads: all(&self.workloads, |text| Workload::parse(text))?,
-            pods: all(&self.pods, |text| PodName::parse(text))?,
-            containers: all(&self.containers, |text| ContainerName::parse(text))?,
+            namespaces: all(&self.namespaces, Namespace::parse)?,
+            workloads: all(&self.workloads, Workload::parse)?,
+            pods: all(&self.pods, PodName::parse)?,
+            containers: all(&self.containers, ContainerName::parse)?,
             ports: self.ports.iter().copied().collect(),
         })
     }

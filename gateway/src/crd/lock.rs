@@ -1,6 +1,7 @@
 //! `AccessLock`: nothing is asked, approved or used while one applies, and what is open ends.
 
 #![expect(unreachable_pub, reason = "the derive for CEL rules copies the structs it sees")]
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own type")]
 
 use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
