@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use sallyport_policy::lifecycle::{Command, Effect, step};
-use sallyport_policy::{Denied, History, Policy, Question, Scope, duration, may_ask};
+use sallyport_policy::{Denied, History, Person, Policy, Question, Scope, duration, may_ask};
 
 use super::policies::InForce;
 use super::{Access, AccessError, Ask, Refusal, RequestView, is_conflict, show, text};
@@ -58,6 +59,34 @@ impl Drop for Slot {
     }
 }
 
+/// What is asked, with everything that decides about it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    person: Person,
+    pub(super) scope: Scope,
+    pub(super) length: Duration,
+    pub(super) reason: Option<String>,
+    pub(super) ticket: Option<String>,
+    start: Timestamp,
+    history: History,
+    now: Timestamp,
+}
+
+impl Asked {
+    pub(super) fn question(&self) -> Question<'_> {
+        Question {
+            who: &self.person,
+            scope: &self.scope,
+            duration: self.length,
+            reason: self.reason.as_deref(),
+            ticket: self.ticket.as_deref(),
+            start: self.start,
+            history: &self.history,
+            now: self.now,
+        }
+    }
+}
+
 /// The length to use where none was named.
 pub(super) fn usual(policy: &Policy) -> Duration {
     policy.max_duration().min(USUAL)
@@ -79,6 +108,7 @@ impl Access {
                     what: format!("you have {OPEN_REQUESTS} open requests already"),
                     rule: "limit per person".to_owned(),
                     hint: "`requests` lists them, `revoke NAME` takes one back".to_owned(),
+                    decided: None,
                 },
             ));
         };
@@ -104,7 +134,34 @@ impl Access {
         ask: Ask,
     ) -> Result<AccessRequestSpec, AccessError> {
         let policy = &in_force.policy;
-        let reason = text::reason(ask.reason)?;
+        let (start_at, extends) = (ask.start_at, ask.extends.clone());
+        let asked = self.asked(who, policy, ask)?;
+        may_ask(policy, &asked.question())
+            .map_err(|denied| self.refuse_asking(who, policy, refusal(&denied)))?;
+        let Asked { scope, length, reason, ticket, .. } = asked;
+        Ok(AccessRequestSpec {
+            requester: Requester {
+                username: who.username().to_owned(),
+                groups: who.groups().iter().cloned().collect(),
+                issuer: who.issuer().to_owned(),
+                subject: who.subject().to_owned(),
+            },
+            policy: policy.name().to_string(),
+            namespaces: scope.namespaces.iter().map(ToString::to_string).collect(),
+            duration: duration::show(length),
+            reason,
+            ticket,
+            start_at,
+            workloads: scope.workloads.iter().map(ToString::to_string).collect(),
+            pods: scope.pods.iter().map(ToString::to_string).collect(),
+            containers: scope.containers.iter().map(ToString::to_string).collect(),
+            ports: scope.ports.into_iter().collect(),
+            extends: extends.map(|name| name.to_string()),
+        })
+    }
+
+    /// The words of an `ask`, complete.
+    pub(super) fn asked(&self, who: &Identity, policy: &Policy, ask: Ask) -> Result<Asked, AccessError> {
         let mut namespaces: BTreeSet<_> = ask.namespaces.into_iter().collect();
         if namespaces.is_empty() && policy.namespaces().len() == 1 {
             namespaces.clone_from(policy.namespaces());
@@ -117,45 +174,22 @@ impl Access {
                 names.join(", ")
             )));
         }
-        let length = ask.duration.unwrap_or_else(|| usual(policy));
-        let person = show::person(who);
         let now = self.now();
-        let scope = Scope {
-            workloads: ask.workloads.into_iter().collect(),
-            pods: ask.pods.into_iter().collect(),
-            containers: ask.containers.into_iter().collect(),
-            ports: ask.ports.into_iter().collect(),
-            ..Scope::of(namespaces)
-        };
-        let question = Question {
-            who: &person,
-            scope: &scope,
-            duration: length,
-            reason: reason.as_deref(),
-            ticket: ask.ticket.as_deref(),
-            start: ask.start_at.unwrap_or(now),
-            history: &History::default(),
-            now,
-        };
-        may_ask(policy, &question).map_err(|denied| self.refuse_asking(who, policy, refusal(&denied)))?;
-        Ok(AccessRequestSpec {
-            requester: Requester {
-                username: who.username().to_owned(),
-                groups: who.groups().iter().cloned().collect(),
-                issuer: who.issuer().to_owned(),
-                subject: who.subject().to_owned(),
+        Ok(Asked {
+            person: show::person(who),
+            scope: Scope {
+                workloads: ask.workloads.into_iter().collect(),
+                pods: ask.pods.into_iter().collect(),
+                containers: ask.containers.into_iter().collect(),
+                ports: ask.ports.into_iter().collect(),
+                ..Scope::of(namespaces)
             },
-            policy: policy.name().to_string(),
-            namespaces: scope.namespaces.iter().map(ToString::to_string).collect(),
-            duration: duration::show(length),
-            reason,
+            length: ask.duration.unwrap_or_else(|| usual(policy)),
+            reason: text::reason(ask.reason)?,
             ticket: ask.ticket,
-            start_at: ask.start_at,
-            workloads: scope.workloads.iter().map(ToString::to_string).collect(),
-            pods: scope.pods.iter().map(ToString::to_string).collect(),
-            containers: scope.containers.iter().map(ToString::to_string).collect(),
-            ports: scope.ports.into_iter().collect(),
-            extends: ask.extends.map(|name| name.to_string()),
+            start: ask.start_at.unwrap_or(now),
+            history: History::default(),
+            now,
         })
     }
 
@@ -238,5 +272,6 @@ fn refusal(denied: &Denied) -> Refusal {
         what: format!("request for policy `{}`: {}", denied.policy, denied.why),
         rule: denied.rule.to_string(),
         hint: "`policies` shows what you may ask for".to_owned(),
+        decided: Some(denied.rule),
     }
 }

@@ -82,7 +82,7 @@ impl Access {
     }
 
     /// The permit that this request gives, if it gives one: everything is checked against the policy as approved.
-    fn permit(
+    pub(super) fn permit(
         &self,
         request: &AccessRequest,
         who: &Identity,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::api::{Api, PostParams};
 use sallyport_policy::lifecycle::{Actor, Command, Effect, Life, step};
 use sallyport_policy::{Denied, Policy, RequestName};
@@ -11,7 +12,7 @@ use sallyport_policy::{Denied, Policy, RequestName};
 use super::policies::InForce;
 use super::{Access, AccessError, Refusal, RequestView, is_conflict, show, text};
 use crate::audit::{Event, Kind, Outcome};
-use crate::crd::{AccessRequest, Phase, causes, to_the_millisecond};
+use crate::crd::{AccessRequest, Phase, ReviewVerdict, causes, to_the_millisecond};
 use crate::identity::Identity;
 
 /// How often a write is tried against others' writes.
@@ -25,6 +26,9 @@ pub(super) enum Decision {
     Approve,
     Deny(Option<String>),
     Revoke(Option<String>),
+    /// So much longer.
+    Extend(Duration),
+    Review(ReviewVerdict, Option<String>),
 }
 
 impl Decision {
@@ -33,6 +37,8 @@ impl Decision {
             Self::Approve => "approve",
             Self::Deny(_) => "deny",
             Self::Revoke(_) => "revoke",
+            Self::Extend(_) => "extend",
+            Self::Review(..) => "review",
         }
     }
 }
@@ -48,6 +54,8 @@ impl Access {
             Decision::Approve => Decision::Approve,
             Decision::Deny(reason) => Decision::Deny(text::reason(reason)?),
             Decision::Revoke(reason) => Decision::Revoke(text::reason(reason)?),
+            Decision::Extend(by) => Decision::Extend(by),
+            Decision::Review(verdict, comment) => Decision::Review(verdict, text::reason(comment)?),
         };
         self.must_be_fresh()?;
         let actor = Actor { principal: show::principal(who), person: show::person(who) };
@@ -57,7 +65,7 @@ impl Access {
                 Some(changed) => {
                     let changed = match decision {
                         Decision::Approve => self.wait_until_open(changed).await,
-                        Decision::Deny(_) | Decision::Revoke(_) => changed,
+                        _ => changed,
                     };
                     return Ok(self.view(&changed, who));
                 }
@@ -88,7 +96,14 @@ impl Access {
         })?;
         let in_force = self.inner.policies.get(&life.asked.policy);
         let policy = in_force.as_ref().map(|in_force| &in_force.policy);
-        let command = command(decision, actor, policy).ok_or_else(|| no_policy(name, &life))?;
+        // A review belongs to what was approved, also when that policy is gone since.
+        let approved = stored.terms().ok().flatten();
+        let policy = match decision {
+            Decision::Review(..) => approved.as_ref().or(policy),
+            _ => policy,
+        };
+        let until = life.expires();
+        let command = command(decision, actor, policy, until).ok_or_else(|| no_policy(name, &life))?;
         let taken = step(life, &command, now);
         if let Some(denied) = taken.refused {
             return Err(self.refuse(who, &stored, decision, &denied));
@@ -175,6 +190,7 @@ impl Access {
             what: format!("{verb} `{name}`: {}", denied.why),
             rule: format!("policy `{}`: {}", denied.policy, denied.rule),
             hint: String::new(),
+            decided: Some(denied.rule),
         })
     }
 
@@ -197,6 +213,13 @@ impl Access {
             Decision::Revoke(reason) => {
                 (Kind::RequestDenied, reason.clone(), Some(format!("withdrawn by {}", who.username())))
             }
+            Decision::Extend(longer) => {
+                let by = sallyport_policy::duration::show(*longer);
+                (Kind::GrantExtended, None, Some(format!("by {by}")))
+            }
+            Decision::Review(verdict, comment) => {
+                (Kind::ReviewClosed, comment.clone(), Some(format!("{verdict:?}").to_lowercase()))
+            }
         };
         self.inner.audit.record(Event {
             person: Some(who.audit_person()),
@@ -214,11 +237,24 @@ fn approved_phase(request: &AccessRequest) -> bool {
     request.status.as_ref().is_some_and(|status| status.phase == Phase::Approved)
 }
 
-fn command<'a>(decision: &'a Decision, by: &'a Actor, policy: Option<&'a Policy>) -> Option<Command<'a>> {
+fn command<'a>(
+    decision: &'a Decision,
+    by: &'a Actor,
+    policy: Option<&'a Policy>,
+    ends: Option<Timestamp>,
+) -> Option<Command<'a>> {
     Some(match decision {
         Decision::Approve => Command::Approve { by, policy: policy? },
         Decision::Deny(reason) => Command::Deny { by, policy: policy?, reason: reason.as_deref() },
         Decision::Revoke(reason) => Command::Revoke { by, policy, reason: reason.as_deref() },
+        Decision::Extend(longer) => {
+            // What has no end cannot be extended; the step says why.
+            let until = ends.and_then(|end| end.checked_add(*longer).ok()).unwrap_or(Timestamp::MIN);
+            Command::Extend { by, until, policy: policy? }
+        }
+        Decision::Review(verdict, comment) => {
+            Command::Review { by, verdict: (*verdict).into(), comment: comment.as_deref(), policy: policy? }
+        }
     })
 }
 
@@ -228,5 +264,6 @@ fn no_policy(name: &RequestName, life: &Life) -> AccessError {
         what: format!("`{name}` cannot be decided: its policy `{}` is not in force", life.asked.policy),
         rule: String::new(),
         hint: "ask for another policy; `policies` lists them".to_owned(),
+        decided: None,
     })
 }

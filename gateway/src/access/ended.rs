@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use sallyport_policy::lifecycle::{End, Stage};
 
@@ -13,44 +14,75 @@ const BEAT: Duration = Duration::from_millis(500);
 pub(super) async fn ended(access: Access, permit: Permit) -> GrantEnd {
     let mut changes = access.inner.requests.changes();
     let clock = access.inner.clock.clone();
-    let mut over = clock.sleep_until(permit.ends_at());
+    let mut permit = permit;
     loop {
         changes.mark_unchanged();
-        if let Some(end) = look(&access, &permit) {
-            return end;
-        }
-        tokio::select! {
-            () = &mut over => return GrantEnd::Expired,
-            changed = changes.changed() => if changed.is_err() { return GrantEnd::Gone },
-            () = tokio::time::sleep(BEAT) => {}
+        match look(&access, &permit) {
+            Ok(end) => {
+                let over = clock.sleep_until(end);
+                tokio::select! {
+                    () = over => {}
+                    changed = changes.changed() => if changed.is_err() { return GrantEnd::Gone },
+                    () = tokio::time::sleep(BEAT) => {}
+                }
+            }
+            // Time is up; a grant that goes on from this one takes the session over.
+            Err(GrantEnd::Expired) => match access.successor(&permit) {
+                Some(next) => permit = next,
+                None => return GrantEnd::Expired,
+            },
+            Err(end) => return end,
         }
     }
 }
 
-/// Why the permit holds no more, if it does not.
-fn look(access: &Access, permit: &Permit) -> Option<GrantEnd> {
-    let now = access.now();
-    if now >= permit.ends_at() {
-        return Some(GrantEnd::Expired);
+impl Access {
+    /// The end of what this permit stands for, as it is known now: an extension moves it, and so does a grant that goes
+    /// on from it.
+    #[must_use]
+    pub fn end_of(&self, permit: &Permit) -> Timestamp {
+        let own = look(self, permit).unwrap_or_else(|_| permit.ends_at());
+        self.successor(permit).map_or(own, |next| next.ends_at().max(own))
     }
+
+    /// The open grant of the same person that goes on from this permit's, for the same use of the same scope.
+    fn successor(&self, permit: &Permit) -> Option<Permit> {
+        let inner = &permit.inner;
+        let name = inner.request.as_str();
+        let all = self.inner.requests.all();
+        let mut next: Vec<Permit> = all
+            .iter()
+            .filter(|request| request.spec.extends.as_deref() == Some(name))
+            .filter_map(|request| self.permit(request, &inner.person, &inner.action, &inner.namespace))
+            .filter(|next| next.inner.granted == inner.granted)
+            .collect();
+        next.sort_by_key(Permit::ends_at);
+        next.pop()
+    }
+}
+
+/// Until when the permit's grant is open, or why it holds no more.
+fn look(access: &Access, permit: &Permit) -> Result<Timestamp, GrantEnd> {
+    let now = access.now();
     if !access.inner.requests.health().is_fresh() {
-        return Some(GrantEnd::OutOfReach);
+        // Without news nothing is longer than it was.
+        return Err(if now >= permit.ends_at() { GrantEnd::Expired } else { GrantEnd::OutOfReach });
     }
     let Some(request) = access.inner.requests.get(permit.request().as_str()) else {
-        return Some(GrantEnd::Gone);
+        return Err(if now >= permit.ends_at() { GrantEnd::Expired } else { GrantEnd::Gone });
     };
     if request.uid().unwrap_or_default() != permit.inner.uid || request.metadata.deletion_timestamp.is_some()
     {
-        return Some(GrantEnd::Gone);
+        return Err(GrantEnd::Gone);
     }
-    let Ok(life) = request.life() else { return Some(GrantEnd::Gone) };
+    let Ok(life) = request.life() else { return Err(GrantEnd::Gone) };
     match life.stage {
-        // The window may be cut short, never made longer.
-        Stage::Active { window, .. } if now < window.end => None,
-        Stage::Active { .. } | Stage::Ended(End::Expired { .. }) => Some(GrantEnd::Expired),
-        Stage::Ended(End::Revoked { by, reason, .. }) => Some(GrantEnd::Revoked { by: by.username, reason }),
-        Stage::Ended(End::Denied { .. } | End::Refused { .. } | End::Lapsed { .. } | End::Failed { .. })
+        Stage::Active { window, .. } if now < window.end => Ok(window.end),
+        Stage::Active { .. } | Stage::Ended(End::Expired { .. }) => Err(GrantEnd::Expired),
+        Stage::Ended(End::Revoked { by, reason, .. }) => Err(GrantEnd::Revoked { by: by.username, reason }),
+        Stage::Ended(End::Lapsed { cause, why, .. }) => Err(GrantEnd::Lapsed { cause, why }),
+        Stage::Ended(End::Denied { .. } | End::Refused { .. } | End::Failed { .. })
         | Stage::Pending { .. }
-        | Stage::Approved { .. } => Some(GrantEnd::Gone),
+        | Stage::Approved { .. } => Err(GrantEnd::Gone),
     }
 }

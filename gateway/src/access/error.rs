@@ -13,6 +13,8 @@ pub struct Refusal {
     pub rule: String,
     /// What to type or whom to ask; empty where nothing helps.
     pub hint: String,
+    /// The rule itself, where one of a policy decided.
+    pub decided: Option<sallyport_policy::Rule>,
 }
 
 impl fmt::Display for Refusal {

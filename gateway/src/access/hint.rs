@@ -35,7 +35,7 @@ impl Access {
         if let Some((name, policy)) = self.waiting(who, action, namespace, labels) {
             let hint =
                 format!("your request `{name}` for policy `{policy}` would allow it and waits for approval");
-            return Refusal { what, rule: rule.unwrap_or_default(), hint };
+            return Refusal { what, rule: rule.unwrap_or_default(), hint, decided: None };
         }
         match self.would_allow(who, action, namespace, labels, except) {
             Some(policy) => Refusal {
@@ -46,11 +46,13 @@ impl Access {
                     policy.name(),
                     line_to_type(&policy, namespace)
                 ),
+                decided: None,
             },
             None => Refusal {
                 what,
                 rule: rule.unwrap_or_else(|| "no grant, no access".to_owned()),
                 hint: "no policy that you may ask would allow it; `policies` lists them".to_owned(),
+                decided: None,
             },
         }
     }

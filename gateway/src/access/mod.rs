@@ -27,7 +27,10 @@ mod authorize;
 mod change;
 mod ended;
 mod error;
+mod explain;
+mod extend;
 mod hint;
+mod locks;
 mod permit;
 mod policies;
 mod show;
@@ -112,6 +115,8 @@ struct Inner {
     requests: Mirror<AccessRequest>,
     making: ask::Making,
     looking: authorize::Looking,
+    /// Whose members may lock and unlock.
+    lockers: std::sync::OnceLock<std::collections::BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -136,7 +141,16 @@ impl Access {
         }
         let policies = policies::Policies::new(policies, Arc::clone(&clock), audit.clone());
         let (making, looking) = Default::default();
-        let inner = Arc::new(Inner { client, clock, audit, policies, requests, making, looking });
+        let inner = Arc::new(Inner {
+            client,
+            clock,
+            audit,
+            policies,
+            requests,
+            making,
+            looking,
+            lockers: Default::default(),
+        });
         // Bad policies are told at once, not when somebody asks next.
         let (weak, mut changes) = (Arc::downgrade(&inner), inner.policies.mirror().changes());
         tokio::spawn(async move {

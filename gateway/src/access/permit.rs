@@ -12,6 +12,8 @@ use sallyport_policy::{
     Window, permits,
 };
 
+use sallyport_policy::lifecycle::Cause;
+
 use super::Refusal;
 use crate::identity::Identity;
 
@@ -171,6 +173,7 @@ impl Permit {
             what: format!("{action} in `{namespace}` with grant `{request}`: {}", denied.why),
             rule: format!("policy `{}`: {}", denied.policy, denied.rule),
             hint: String::new(),
+            decided: None,
         })
     }
 }
@@ -223,6 +226,13 @@ pub enum GrantEnd {
         /// Why.
         reason: Option<String>,
     },
+    /// It is not allowed any more, by no single person's decision.
+    Lapsed {
+        /// Because of what.
+        cause: Cause,
+        /// In words.
+        why: String,
+    },
     /// The request was deleted or cannot be read any more.
     Gone,
     /// Whether it still holds cannot be told: the API server has been out of reach for too long.
@@ -236,6 +246,16 @@ impl fmt::Display for GrantEnd {
             Self::Revoked { by, reason: None } => write!(f, "the grant was revoked by {by}"),
             Self::Revoked { by, reason: Some(reason) } => {
                 write!(f, "the grant was revoked by {by}: {reason}")
+            }
+            Self::Lapsed { cause, why } => {
+                f.write_str(match cause {
+                    Cause::Policy => "the policy does not allow it any more",
+                    Cause::Groups => "you are not in the policy's groups any more",
+                    Cause::Lock => "locked",
+                    Cause::Idle => "the grant was not used for the policy's idle time",
+                    Cause::Hook => "an external check ended the grant",
+                })?;
+                if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
             }
             Self::Gone => f.write_str("the grant is gone"),
             Self::OutOfReach => write!(

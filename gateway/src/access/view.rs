@@ -268,10 +268,8 @@ pub struct WhyView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WhyStep {
-    /// What it is about.
+    /// The field of the policy, or the principle where no field can change it.
     pub rule: String,
-    /// Where the policy says it.
-    pub field: String,
     /// Whether it speaks for the request; absent where that cannot be told yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holds: Option<bool>,

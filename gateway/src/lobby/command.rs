@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use sallyport_policy::names::{Namespace, PolicyName, RequestName};
+use sallyport_policy::Workload;
+use sallyport_policy::names::{ContainerName, Namespace, PodName, PolicyName, RequestName};
 
+use super::start::Start;
 use super::target::TargetArg;
 use super::verb::Verb;
+use crate::access::LockSubject;
+use crate::crd::ReviewVerdict;
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,22 @@ pub enum Command {
     Grants(Output),
     /// `revoke GRANT`
     Revoke(Verdict),
+    /// `extend GRANT`
+    Extend(Extend),
+    /// `withdraw REQUEST`
+    Withdraw(Verdict),
+    /// `why …`
+    Why(Why),
+    /// `reviews`
+    Reviews(Output),
+    /// `review REQUEST`
+    Review(Review),
+    /// `lock`
+    Lock(Lock),
+    /// `unlock LOCK`
+    Unlock(Unlock),
+    /// `locks`
+    Locks(Output),
     /// `pods`
     Pods(Pods),
     /// `shell TARGET`, or nothing with a target in the user name.
@@ -46,7 +66,11 @@ impl Command {
     /// Whether it only answers ([`super::run`] does it all), or streams and is done by the SSH side.
     #[must_use]
     pub fn answers(&self) -> bool {
-        !matches!(self, Self::Login | Self::Shell(_) | Self::Exec(_) | Self::Logs(_))
+        match self {
+            Self::Login | Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
+            Self::Request(request) => request.wait.is_none(),
+            _ => true,
+        }
     }
 
     /// Whether a person may run it whose key is all that is known of them.
@@ -70,6 +94,14 @@ impl Command {
             Self::Deny(_) => Verb::Deny.name(),
             Self::Grants(_) => Verb::Grants.name(),
             Self::Revoke(_) => Verb::Revoke.name(),
+            Self::Extend(_) => Verb::Extend.name(),
+            Self::Withdraw(_) => Verb::Withdraw.name(),
+            Self::Why(_) => Verb::Why.name(),
+            Self::Reviews(_) => Verb::Reviews.name(),
+            Self::Review(_) => Verb::Review.name(),
+            Self::Lock(_) => Verb::Lock.name(),
+            Self::Unlock(_) => Verb::Unlock.name(),
+            Self::Locks(_) => Verb::Locks.name(),
             Self::Pods(_) => Verb::Pods.name(),
             Self::Shell(_) => Verb::Shell.name(),
             Self::Exec(_) => Verb::Exec.name(),
@@ -103,17 +135,115 @@ pub enum Output {
     Json,
 }
 
-/// `request POLICY -n NS --for 1h --reason …`
+/// `request POLICY -n NS --for 1h --reason … [--wait [-- COMMAND]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The policy that is asked for.
     pub policy: PolicyName,
     /// Where; empty for the policy's only namespace.
     pub namespaces: Vec<Namespace>,
+    /// Only pods of these; with `pods`, these and those.
+    pub workloads: Vec<Workload>,
+    /// Only these pods.
+    pub pods: Vec<PodName>,
+    /// Only these containers.
+    pub containers: Vec<ContainerName>,
+    /// Tunnels only to these ports.
+    pub ports: Vec<u16>,
     /// How long; an hour where nothing is said, or the policy's longest time if that is shorter.
     pub duration: Option<Duration>,
+    /// When it begins.
+    pub start: Option<Start>,
+    /// The ticket that it is for.
+    pub ticket: Option<String>,
     /// Why, as typed.
     pub reason: Option<String>,
+    /// Whether to wait until it is open or over.
+    pub wait: Option<Wait>,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// `--wait`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// What to go on with once it is open: `shell`, `exec` or `logs`.
+    pub then: Option<Box<Command>>,
+}
+
+/// `extend GRANT --for 30m`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extend {
+    /// Which.
+    pub name: RequestName,
+    /// How much longer.
+    pub by: Duration,
+    /// Why, as typed.
+    pub reason: Option<String>,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// `why …`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// `why POLICY …`: what would become of this request.
+    Asking(Box<Request>),
+    /// `why exec -n NS TARGET`: whether I may do that now.
+    Doing {
+        /// What.
+        action: Doing,
+        /// Where.
+        target: TargetArg,
+        /// How to answer.
+        output: Output,
+    },
+}
+
+/// What a grant can be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// `shell`
+    Shell,
+    /// `exec`
+    Exec,
+    /// `logs`
+    Logs,
+    /// `forward`, to this port.
+    Forward(u16),
+}
+
+/// `review REQUEST --verdict justified --reason …`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// Which.
+    pub name: RequestName,
+    /// What was found.
+    pub verdict: ReviewVerdict,
+    /// In words.
+    pub reason: String,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// `lock (--person U | -n NS [POD] | --everything)`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Whom or what.
+    pub subject: LockSubject,
+    /// For how long; else until somebody unlocks.
+    pub duration: Option<Duration>,
+    /// Why, as typed.
+    pub reason: String,
+    /// How to answer.
+    pub output: Output,
+}
+
+/// `unlock LOCK`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlock {
+    /// Which; Kubernetes object names have the form of pods' names.
+    pub name: PodName,
     /// How to answer.
     pub output: Output,
 }

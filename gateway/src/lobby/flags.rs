@@ -135,14 +135,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Free text: `ssh` took its quotes away. After `--` no word is a flag any more, so it takes them all.
+    /// Free text: `ssh` took its quotes away. After `--` no word is a flag any more, so it takes them all; but not
+    /// where `--wait` came before, since then a command stands there.
     fn words_up_to_the_next_flag(&mut self) -> String {
         let mut text: Vec<String> = Vec::new();
         while !self.at_a_flag() {
             let Some(word) = self.take() else { break };
             text.push(word);
         }
-        if self.words.get(self.next).is_some_and(|word| word == "--") {
+        if !self.parsed.has("wait") && self.words.get(self.next).is_some_and(|word| word == "--") {
             self.next += 1;
             text.extend(std::iter::from_fn(|| self.take()));
         }
@@ -179,8 +180,10 @@ impl Reader<'_> {
     }
 
     fn unknown(&self, typed: String) -> UsageError {
-        let longs = self.verb.flags().iter().map(|flag| flag.long);
-        let instead = near::nearest(typed.trim_start_matches('-'), longs).map(|long| format!("--{long}"));
+        let longs = || self.verb.flags().iter().map(|flag| flag.long);
+        let word = typed.trim_start_matches('-');
+        let instead = near::flag_synonym(word, longs()).or_else(|| near::nearest(word, longs()));
+        let instead = instead.map(|long| format!("--{long}"));
         UsageError::UnknownFlag { command: self.verb.name(), flag: typed, instead }
     }
 }

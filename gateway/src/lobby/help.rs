@@ -7,6 +7,8 @@ use super::near;
 use super::usage::UsageError;
 use super::verb::{Flag, Takes, Verb};
 
+mod pages;
+
 /// What is known about one command.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -33,12 +35,20 @@ pub(super) const fn page(verb: Verb) -> &'static Page {
         Verb::WhoAmI => &WHOAMI,
         Verb::Login => &LOGIN,
         Verb::Policies => &POLICIES,
-        Verb::Request => &REQUEST,
+        Verb::Request => &pages::REQUEST,
         Verb::Requests => &REQUESTS,
         Verb::Approve => &APPROVE,
         Verb::Deny => &DENY,
         Verb::Grants => &GRANTS,
         Verb::Revoke => &REVOKE,
+        Verb::Extend => &pages::EXTEND,
+        Verb::Withdraw => &pages::WITHDRAW,
+        Verb::Why => &pages::WHY,
+        Verb::Reviews => &pages::REVIEWS,
+        Verb::Review => &pages::REVIEW,
+        Verb::Locks => &pages::LOCKS,
+        Verb::Lock => &pages::LOCK,
+        Verb::Unlock => &pages::UNLOCK,
         Verb::Pods => &PODS,
         Verb::Shell => &SHELL,
         Verb::Exec => &EXEC,
@@ -63,16 +73,6 @@ static LOGIN: Page = new(
 );
 static POLICIES: Page =
     new("policies [-o json]", "what you could ask for", "", &["policies", "policies -o json"]);
-static REQUEST: Page = new(
-    "request POLICY [-n NS[,NS]] [--for DURATION] [--reason WORDS]",
-    "ask for access; prints the request's name",
-    "The first word on stdout is the request's name, for scripts. What happens next follows.\n\
-     ssh takes the quotes off the reason, so it goes on until the next flag.\n",
-    &[
-        "request oncall-debug -n payments --for 1h --reason \"INC-4711 checkout 500s\"",
-        "request oncall-debug -n payments,staging --for 90m --reason INC-4711",
-    ],
-);
 static REQUESTS: Page = new(
     "requests [-o json]",
     "your requests, and those that wait for you",
@@ -156,8 +156,9 @@ const STATUS: &str = "\
 ssh exits with the status of the command in the pod, and with 255 for its own troubles. Besides:
    64  the command line is not understood
    69  the Kubernetes API is out of reach
-   77  refused: no grant allows it, or a rule forbids it; one line says which and what to type
-   78  the session was cut: its grant has ended or was revoked
+   77  refused: no grant allows it, or a rule forbids it; one line says which and what to type;
+       with `request --wait`: denied
+   78  the session was cut: its grant has ended, was revoked or locked; with `request --wait`: expired
    79  the session cannot be recorded, and its policy says it must be
 ";
 

@@ -12,20 +12,36 @@ use super::reply::Reply;
 use super::run::Context;
 use super::view::Who;
 use super::{help, show};
-use crate::access::{PolicyView, RequestView};
+use crate::access::{LockView, PolicyView, RequestView};
 use crate::crd::Phase;
 
 /// From here on, what is left of a grant is shown as a warning.
 const SOON_SECONDS: u64 = 300;
 
-pub(super) fn lobby<D: Desk>(desk: &D, context: &Context, who: &Who) -> Reply {
+pub(super) fn lobby<D: Desk>(desk: &D, context: &Context, who: &Who, locks: &[LockView]) -> Reply {
     let (policies, requests, grants) = (desk.policies(), desk.requests(), desk.grants());
     let mut page = Page { context, text: String::new() };
     page.line(0, &format!("You are {}.", who_line(who, context.now)));
+    let locks: Vec<_> = locks.iter().filter(|lock| lock.hits_me).cloned().collect();
+    if !locks.is_empty() {
+        page.section("Locked", "", &locks, |page, lock| {
+            let why = phrase::because(lock.reason.as_deref());
+            let until =
+                lock.until.map(|until| format!(" until {}", phrase::moment(until))).unwrap_or_default();
+            let line =
+                format!("{}: shuts out {}{until}{why}", show::line(&lock.name), phrase::shut_out(lock));
+            let line = page.context.paper.warn(&line);
+            page.line(2, &line);
+        });
+    }
     page.section("Your grants", "none", &grants, |page, grant| page.grant(grant, &policies));
     let waiting: Vec<_> = requests.iter().filter(|request| request.may_approve).cloned().collect();
     if !waiting.is_empty() {
         page.section("Waiting for your approval", "", &waiting, Page::waiting);
+    }
+    let reviews = desk.reviews();
+    if !reviews.is_empty() {
+        page.section("Waiting for your review", "", &reviews, Page::review);
     }
     let own =
         |request: &&RequestView| request.mine && matches!(request.phase, Phase::Pending | Phase::Approved);
@@ -113,13 +129,25 @@ impl Page<'_> {
         let name = show::line(&request.name);
         let (who, places) = (show::line(&request.requester), list(&request.namespaces));
         let (long, ago) = (show::line(&request.duration), phrase::ago(self.context.now, request.created));
+        let only = phrase::narrowed(request);
         let because = phrase::because(request.reason.as_deref());
-        self.line(2, &format!("{name}: {who}, {long} in {places}, asked {ago}{because}"));
+        self.line(2, &format!("{name}: {who}, {long} in {places}{only}, asked {ago}{because}"));
         self.typed(&format!("approve {name}"));
+    }
+
+    fn review(&mut self, request: &RequestView) {
+        let name = show::line(&request.name);
+        let (who, places) = (show::line(&request.requester), list(&request.namespaces));
+        let because = phrase::because(request.reason.as_deref());
+        self.line(2, &format!("{name}: {who} broke the glass in {places}{because}"));
+        self.typed(&format!("review {name} --verdict justified --reason WHY"));
     }
 
     fn policy(&mut self, policy: &PolicyView) {
         let approvals = match policy.approvals_required {
+            _ if policy.break_glass => {
+                "BREAK-GLASS: at once, everyone is told, reviewed afterwards".to_owned()
+            }
             0 => "at once".to_owned(),
             count => format!("with {}", phrase::approvals(count, &policy.approver_groups)),
         };

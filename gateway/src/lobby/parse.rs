@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use sallyport_policy::duration;
-use sallyport_policy::names::{ContainerName, Namespace, PolicyName, RequestName};
+use sallyport_policy::names::{ContainerName, Namespace, PodName, RequestName};
 
-use super::command::{Command, Exec, Logs, Output, Pods, Request, Shell, Topic, Verdict};
+use super::command::{Command, Exec, Logs, Output, Pods, Shell, Topic, Unlock, Verdict};
 use super::flags::{self, Parsed};
 use super::target::{self, TargetArg};
 use super::usage::UsageError;
 use super::verb::Verb;
 use super::words::{self, Apostrophe};
 use super::{help, show};
+
+mod access;
 
 /// Reads the line after `ssh prod-gw`. `user` is the SSH user name, which may hold a target
 /// ([`super::not_own_name`] first); it is empty where no person is known yet.
@@ -70,7 +72,8 @@ impl<'a> Arguments<'a> {
         if self.parsed.has("help") {
             return Ok(Command::Help(Topic::Verb(self.verb)));
         }
-        if self.verb != Verb::Exec && self.parsed.after_dashes.as_ref().is_some_and(|words| !words.is_empty())
+        if !matches!(self.verb, Verb::Exec | Verb::Request)
+            && self.parsed.after_dashes.as_ref().is_some_and(|words| !words.is_empty())
         {
             return Err(self.no_command_here());
         }
@@ -83,7 +86,18 @@ impl<'a> Arguments<'a> {
             Verb::Requests => Ok(Command::Requests(self.output_only()?)),
             Verb::Approve => self.verdict().map(Command::Approve),
             Verb::Deny => self.verdict().map(Command::Deny),
+            Verb::Withdraw => self.verdict().map(Command::Withdraw),
             Verb::Grants => Ok(Command::Grants(self.output_only()?)),
+            Verb::Extend => self.extend().map(Command::Extend),
+            Verb::Why => self.why().map(Command::Why),
+            Verb::Reviews => Ok(Command::Reviews(self.output_only()?)),
+            Verb::Review => self.review().map(Command::Review),
+            Verb::Locks => Ok(Command::Locks(self.output_only()?)),
+            Verb::Lock => self.lock().map(Command::Lock),
+            Verb::Unlock => {
+                let [name] = self.arguments("the name of a lock (`locks` lists them)")?;
+                Ok(Command::Unlock(Unlock { name: PodName::parse(name)?, output: self.output()? }))
+            }
             Verb::Revoke => self.verdict().map(Command::Revoke),
             Verb::Pods => {
                 self.arguments::<0>("")?;
@@ -136,32 +150,18 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    fn request(&self) -> Result<Request, UsageError> {
-        let [policy] = self.arguments("the name of a policy (`policies` lists them)")?;
-        let mut namespaces = Vec::new();
-        for name in self.parsed.values("namespace").flat_map(|list| list.split(',')) {
-            let namespace = Namespace::parse(name.trim())?;
-            if !namespaces.contains(&namespace) {
-                namespaces.push(namespace);
-            }
-        }
-        Ok(Request {
-            policy: PolicyName::parse(policy)?,
-            namespaces,
-            duration: self.duration("for")?,
-            reason: self.reason(),
-            output: self.output()?,
-        })
+    fn verdict(&self) -> Result<Verdict, UsageError> {
+        Ok(Verdict { name: self.name()?, reason: self.reason(), output: self.output()? })
     }
 
-    fn verdict(&self) -> Result<Verdict, UsageError> {
-        let what = if self.verb == Verb::Revoke {
+    fn name(&self) -> Result<RequestName, UsageError> {
+        let what = if matches!(self.verb, Verb::Revoke | Verb::Extend) {
             "the name of a grant (`grants` lists yours)"
         } else {
             "the name of a request (`requests` lists them)"
         };
         let [name] = self.arguments(what)?;
-        Ok(Verdict { name: RequestName::parse(name)?, reason: self.reason(), output: self.output()? })
+        Ok(RequestName::parse(name)?)
     }
 
     fn exec(self) -> Result<Exec, UsageError> {
@@ -281,5 +281,7 @@ fn contradiction(what: &'static str, user: &str, line: &str) -> UsageError {
     UsageError::Contradiction { what, user: user.to_owned(), line: line.to_owned() }
 }
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod tests;

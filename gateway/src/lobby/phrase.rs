@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::show;
-use crate::access::{PolicyView, RequestView};
+use crate::access::{LockView, PolicyView, RequestView};
+use crate::crd::Cause;
 use crate::terminal::span;
 
 /// `payments, staging`
@@ -65,6 +66,65 @@ pub(super) fn because(reason: Option<&str>) -> String {
     reason.map(|reason| format!(", because: {}", show::line(reason))).unwrap_or_default()
 }
 
+/// What ended a grant, where no person did.
+fn cause_word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Policy => "a change of its policy",
+        Cause::Groups => "a change of groups",
+        Cause::Lock => "a lock",
+        Cause::Idle => "not being used",
+        Cause::Hook => "an external check",
+    }
+}
+
+/// Whom or what a lock shuts out: `alice@example.com`, `everybody from payments/api-0`.
+pub(super) fn shut_out(lock: &LockView) -> String {
+    match (&lock.person, &lock.namespace, &lock.pod) {
+        (Some(person), ..) => show::line(person),
+        (None, Some(namespace), Some(pod)) => {
+            format!("everybody from pod {} in {}", show::line(pod), show::line(namespace))
+        }
+        (None, Some(namespace), None) => format!("everybody from {}", show::line(namespace)),
+        (None, None, _) => "everybody, everywhere".to_owned(),
+    }
+}
+
+/// ` only for deployment/api, api-0, container app, port 5432`; nothing where all that the policy covers is meant.
+pub(super) fn narrowed(request: &RequestView) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(request.workloads.iter().map(|name| show::line(name)));
+    parts.extend(request.pods.iter().map(|name| format!("pod {}", show::line(name))));
+    parts.extend(request.containers.iter().map(|name| format!("container {}", show::line(name))));
+    parts.extend(request.ports.iter().map(|port| format!("port {port}")));
+    if parts.is_empty() { String::new() } else { format!(", only {}", parts.join(", ")) }
+}
+
+/// Whom a pending request waits for.
+fn waits(request: &RequestView) -> String {
+    let unanswered: Vec<&str> = request
+        .checks
+        .iter()
+        .filter(|check| check.allow.is_none())
+        .map(|check| check.name.as_str())
+        .collect();
+    if !unanswered.is_empty() {
+        return format!("waits for the check {}", list(&unanswered));
+    }
+    let stages: Vec<String> = request
+        .stages
+        .iter()
+        .map(|stage| {
+            let name =
+                stage.name.as_deref().map(|name| format!("{}: ", show::line(name))).unwrap_or_default();
+            format!("{name}{}", approvals(stage.needed, &stage.groups))
+        })
+        .collect();
+    match stages.is_empty() {
+        true => "waits to be decided".to_owned(),
+        false => format!("waits for {}", stages.join(", then ")),
+    }
+}
+
 /// Where a request is: `waits for 1 approval by leads`, `is open until … (59m left)`.
 pub(super) fn state(request: &RequestView, now: Timestamp) -> String {
     use crate::crd::Phase;
@@ -74,16 +134,30 @@ pub(super) fn state(request: &RequestView, now: Timestamp) -> String {
         })
     };
     match request.phase {
-        Phase::Pending => {
-            format!("waits for {}", approvals(request.approvals_missing, &request.approver_groups))
-        }
-        Phase::Approved => "is approved and about to open".to_owned(),
+        Phase::Pending => waits(request),
+        Phase::Approved => match request.starts.filter(|start| *start > now) {
+            Some(start) => {
+                format!("is approved and opens at {} (in {})", moment(start), span(until(now, start)))
+            }
+            None => "is approved and about to open".to_owned(),
+        },
         Phase::Active => match request.ends {
             Some(end) => format!("is open until {} ({})", moment(end), left(now, end)),
             None => "is open".to_owned(),
         },
+        Phase::Denied if request.denial.is_none() => {
+            let why = request.message.as_deref().map(|why| format!(": {}", show::line(why)));
+            format!("was denied{}", why.unwrap_or_default())
+        }
         Phase::Denied => format!("was denied{}", by(&request.denial)),
-        Phase::Revoked => format!("was revoked{}", by(&request.revocation)),
+        Phase::Revoked => match request.cause {
+            Some(cause) => {
+                let why = request.message.as_deref().map(|why| format!(": {}", show::line(why)));
+                format!("was ended by {}{}", cause_word(cause), why.unwrap_or_default())
+            }
+            None => format!("was revoked{}", by(&request.revocation)),
+        },
+        Phase::Expired if request.ends.is_none() => "has expired: nobody decided in time".to_owned(),
         Phase::Expired => "has ended".to_owned(),
         Phase::Failed => {
             let why =

@@ -3,14 +3,16 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::command::{Command, Output, Pods, Request, Topic, Verdict};
+use super::command::{Command, Extend, Lock, Output, Pods, Request, Review, Topic, Unlock, Verdict};
 use super::desk::Desk;
 use super::phrase;
 use super::reply::{Failure, Reply};
+use super::usage::UsageError;
 use super::view::{Paper, Who};
-use super::{help, page, place, show, tables};
-use crate::access::{Ask, RequestView};
-use crate::crd::Phase;
+use super::{help, page, place, show, tables, why};
+use crate::access::{Ask, LockAsk, RequestView};
+use crate::crd::{Phase, ReviewVerdict};
+use sallyport_policy::RequestName;
 
 /// What an answer depends on beside the question.
 #[derive(Debug, Clone)]
@@ -32,7 +34,11 @@ pub async fn run<D: Desk>(desk: &D, context: &Context, command: Command) -> Repl
 
 async fn answer<D: Desk>(desk: &D, context: &Context, command: Command) -> Result<Reply, Failure> {
     Ok(match command {
-        Command::Lobby => page::lobby(desk, context, &context.who),
+        Command::Lobby => {
+            // The page is worth having without the locks.
+            let locks = desk.locks().await.unwrap_or_default();
+            page::lobby(desk, context, &context.who, &locks)
+        }
         Command::Help(topic) => Reply::said(help::text(topic)),
         Command::WhoAmI(output) => whoami(context, output),
         Command::Policies(Output::Json) => Reply::json(&desk.policies()),
@@ -58,8 +64,65 @@ async fn answer<D: Desk>(desk: &D, context: &Context, command: Command) -> Resul
             let request = desk.revoke(&name, reason).await?;
             let name = show::line(&request.name);
             let state = phrase::state(&request, context.now);
-            let cut = if request.starts.is_some() { "; its sessions are cut" } else { "" };
+            let cut = if request.ends.is_some() { "; its sessions are cut" } else { "" };
             told(&request, output, format!("{name} {state}{cut}\n"))
+        }
+        Command::Withdraw(Verdict { name, reason, output }) => {
+            let found = desk.requests().into_iter().find(|request| request.name == name.as_str());
+            if let Some(request) = found.filter(|request| !request.mine || request.phase == Phase::Active) {
+                let text = if request.mine {
+                    format!("refused: `{name}` is open already; `revoke {name}` ends it")
+                } else {
+                    format!("refused: `{name}` is not your request; `deny {name}` says no to it")
+                };
+                return Err(Failure { text, exit: 77 });
+            }
+            let request = desk.revoke(&name, reason).await?;
+            let text = format!("{} is taken back\n", show::line(&request.name));
+            told(&request, output, text)
+        }
+        Command::Extend(Extend { name, by, reason, output }) => {
+            let request = desk.extend(&name, by, reason).await?;
+            told(&request, output, extended(context, &name, &request))
+        }
+        Command::Why(why) => why::answer(desk, context, why).await?,
+        Command::Reviews(Output::Json) => Reply::json(&desk.reviews()),
+        Command::Reviews(Output::Table) => tables::reviews(context, &desk.reviews()),
+        Command::Review(Review { name, verdict, reason, output }) => {
+            let request = desk.review(&name, verdict, reason).await?;
+            let found = match verdict {
+                ReviewVerdict::Justified => "justified",
+                ReviewVerdict::Unjustified => "unjustified",
+            };
+            let text = format!("{}: the review is closed, {found}\n", show::line(&request.name));
+            match output {
+                Output::Json => Reply::json(&request),
+                Output::Table => Reply::said(text),
+            }
+        }
+        Command::Locks(Output::Json) => Reply::json(&desk.locks().await?),
+        Command::Locks(Output::Table) => tables::locks(context, &desk.locks().await?),
+        Command::Lock(Lock { subject, duration, reason, output }) => {
+            let until = duration.and_then(|length| context.now.checked_add(length).ok());
+            let lock = desk.lock(LockAsk { subject, reason: Some(reason), until }).await?;
+            let name = show::line(&lock.name);
+            let text = format!(
+                "{name} shuts out {}; what was open there ends now\nLift it with:        ssh {} unlock {name}\n",
+                phrase::shut_out(&lock),
+                context.gateway
+            );
+            match output {
+                Output::Json => Reply::json(&lock),
+                Output::Table => Reply::said(text),
+            }
+        }
+        Command::Unlock(Unlock { name, output }) => {
+            let lock = desk.unlock(name.as_str()).await?;
+            let text = format!("{} is lifted; what it ended stays ended\n", show::line(&lock.name));
+            match output {
+                Output::Json => Reply::json(&lock),
+                Output::Table => Reply::said(text),
+            }
         }
         Command::Pods(Pods { namespace, output }) => {
             let namespace = place::namespace(namespace.as_ref(), &desk.grants())?;
@@ -103,14 +166,68 @@ fn whoami(context: &Context, output: Output) -> Reply {
 }
 
 async fn ask<D: Desk>(desk: &D, context: &Context, request: Request) -> Result<Reply, Failure> {
-    let Request { policy, namespaces, duration, reason, output } = request;
-    let request = desk.request(Ask { namespaces, duration, reason, ..Ask::of(policy) }).await?;
-    Ok(told(&request, output, asked(context, &request)))
+    let ask = asking(context, &request)?;
+    let view = desk.request(ask).await?;
+    let mut reply = told(&view, request.output, asked(context, &view));
+    for line in warnings(&view, context.now) {
+        reply = reply.beside(line);
+    }
+    Ok(reply)
+}
+
+/// The answer to somebody whose request has opened while they waited; on one line where a session follows.
+#[must_use]
+pub fn opened(context: &Context, request: &RequestView, session_follows: bool) -> Reply {
+    if session_follows {
+        return Reply::said(format!("{} {}", show::line(&request.name), phrase::state(request, context.now)));
+    }
+    Reply::said(asked(context, request))
+}
+
+/// What is asked for, once the moment of asking is known.
+pub(super) fn asking(context: &Context, request: &Request) -> Result<Ask, UsageError> {
+    let start_at = request.start.as_ref().and_then(|start| start.moment(context.now));
+    if start_at.is_some_and(|moment| moment <= context.now) {
+        let value = start_at.map(phrase::moment).unwrap_or_default();
+        let why = "it is past; leave `--start` out to begin at once".to_owned();
+        return Err(UsageError::Invalid { what: "the start", value, why });
+    }
+    Ok(Ask {
+        namespaces: request.namespaces.clone(),
+        workloads: request.workloads.clone(),
+        pods: request.pods.clone(),
+        containers: request.containers.clone(),
+        ports: request.ports.clone(),
+        duration: request.duration,
+        start_at,
+        ticket: request.ticket.clone(),
+        reason: request.reason.clone(),
+        ..Ask::of(request.policy.clone())
+    })
+}
+
+/// What somebody who has just asked should know: what was understood of the start, and what break-glass means.
+pub(super) fn warnings(view: &RequestView, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(start) = view.starts.filter(|start| *start > now) {
+        let wait = crate::terminal::span(phrase::until(now, start));
+        lines.push(format!(
+            "It begins at {}, {wait} from now, if it is approved by then.",
+            phrase::moment(start)
+        ));
+    }
+    if view.break_glass {
+        lines.push(
+            "BREAK-GLASS: everyone concerned is told now, and a review stays open until somebody else closes it."
+                .to_owned(),
+        );
+    }
+    lines
 }
 
 /// The answer to something that was done to a request; one that cannot be opened, for good or for now, is said on
 /// stderr.
-fn told(request: &RequestView, output: Output, text: String) -> Reply {
+pub(super) fn told(request: &RequestView, output: Output, text: String) -> Reply {
     let mut reply = match output {
         Output::Json => Reply::json(request),
         Output::Table => Reply::said(text),
@@ -122,7 +239,7 @@ fn told(request: &RequestView, output: Output, text: String) -> Reply {
             reply = reply.beside(format!("{name} could not be opened: {why}"));
             reply.exit = 70;
         }
-        (Phase::Approved, Some(why)) => {
+        (Phase::Approved, Some(why)) if !is_planned(request) => {
             let why = show::line(why);
             reply = reply
                 .beside(format!("{name} is approved and cannot be opened yet: {why}; it is tried again"));
@@ -131,6 +248,14 @@ fn told(request: &RequestView, output: Output, text: String) -> Reply {
         _ => {}
     }
     reply
+}
+
+/// Approved, and its time has not come: the message says so, and nothing is wrong.
+fn is_planned(request: &RequestView) -> bool {
+    request.starts.is_some() && request.seconds_left.is_none() && request.first_used.is_none() && {
+        let message = request.message.as_deref().unwrap_or_default();
+        message.is_empty() || message.starts_with("opens ")
+    }
 }
 
 /// The request's name first, for scripts; then what happens next.
@@ -143,6 +268,21 @@ fn asked(context: &Context, request: &RequestView) -> String {
         ),
         _ => format!("{name} {state}\n{}", how_to_go(context, request)),
     }
+}
+
+/// The same grant with a later end, or a new request that goes on from it.
+fn extended(context: &Context, old: &RequestName, request: &RequestView) -> String {
+    if request.name == old.as_str() {
+        return format!("{} {}\n", show::line(&request.name), phrase::state(request, context.now));
+    }
+    let goes_on = "; your open sessions move over to it when it is open";
+    let (name, state) = (show::line(&request.name), phrase::state(request, context.now));
+    let more = if request.phase == Phase::Pending {
+        format!("They type:           ssh {} approve {name}\n", context.gateway)
+    } else {
+        String::new()
+    };
+    format!("{name} {state}: {old} is at its longest, so this asks again{goes_on}\n{more}")
 }
 
 fn approved(context: &Context, request: &RequestView) -> String {
@@ -200,4 +340,4 @@ pub fn answer_key(gateway: &str, key: &str, command: &Command) -> Reply {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

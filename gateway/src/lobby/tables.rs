@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::phrase::{self, list};
 use super::reply::Reply;
 use super::run::Context;
-use crate::access::{PolicyView, RequestView};
+use crate::access::{LockView, PolicyView, RequestView};
 use crate::bridge::PodRow;
 use crate::crd::Phase;
 use crate::terminal::{span, table};
@@ -21,6 +21,7 @@ pub(super) fn policies(context: &Context, policies: &[PolicyView]) -> Reply {
     };
     let row = |policy: &PolicyView| {
         let approval = match policy.approvals_required {
+            _ if policy.break_glass => "BREAK-GLASS".to_owned(),
             0 => "none".to_owned(),
             count => format!("{count} by {}", policy.approver_groups.join(" or ")),
         };
@@ -87,6 +88,43 @@ pub(super) fn grants(context: &Context, grants: &[RequestView]) -> Reply {
     };
     let headings = ["NAME", "NAMESPACES", "ALLOWS", "LEFT", "UNTIL", "REASON"];
     rows(context, &headings, &grants.iter().map(row).collect::<Vec<_>>())
+}
+
+pub(super) fn reviews(context: &Context, requests: &[RequestView]) -> Reply {
+    if requests.is_empty() {
+        return Reply::default().beside("No reviews wait for you.");
+    }
+    let row = |request: &RequestView| {
+        vec![
+            request.name.clone(),
+            request.requester.clone(),
+            request.namespaces.join(","),
+            request.ended.map(|ended| phrase::ago(context.now, ended)).unwrap_or_default(),
+            request.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let headings = ["NAME", "WHO", "NAMESPACES", "ENDED", "REASON"];
+    rows(context, &headings, &requests.iter().map(row).collect::<Vec<_>>()).beside(format!(
+        "Close one with: ssh {} review NAME --verdict justified|unjustified --reason WHY",
+        context.gateway
+    ))
+}
+
+pub(super) fn locks(context: &Context, locks: &[LockView]) -> Reply {
+    if locks.is_empty() {
+        return Reply::default().beside("No locks.");
+    }
+    let row = |lock: &LockView| {
+        vec![
+            lock.name.clone(),
+            phrase::shut_out(lock),
+            lock.until.map_or_else(|| "unlocked".to_owned(), phrase::moment),
+            lock.by.clone().unwrap_or_default(),
+            lock.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let headings = ["NAME", "SHUTS OUT", "UNTIL", "BY", "REASON"];
+    rows(context, &headings, &locks.iter().map(row).collect::<Vec<_>>())
 }
 
 pub(super) fn pods(context: &Context, namespace: &str, pods: &[PodRow]) -> Reply {

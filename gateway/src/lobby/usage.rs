@@ -116,6 +116,34 @@ pub enum UsageError {
         /// What the grants cover.
         covered: Vec<String>,
     },
+    /// A flag that the command cannot do without.
+    #[error("`{command}` needs {what}: add `{add}`")]
+    NeedsFlag {
+        /// The command.
+        command: &'static str,
+        /// What is missing.
+        what: &'static str,
+        /// What to add.
+        add: &'static str,
+    },
+    /// `lock` with nobody, or with several.
+    #[error("`lock` takes exactly one of `--person USERNAME`, `-n NS [POD]` and `--everything`")]
+    LockWhat,
+    /// `request … -- shell …` without `--wait`.
+    #[error("a command after `--` goes with `--wait`: it runs once the request is approved")]
+    NoWait,
+    /// `request … --wait -- grants`
+    #[error("after `--wait --` goes `shell`, `exec` or `logs`, and not `{}`", show(.word))]
+    NotAfterWait {
+        /// What stands there.
+        word: String,
+    },
+    /// `-o json` where a session's own output follows.
+    #[error("`-o json` does not go with a command after `--`, whose output would follow it")]
+    JsonBeforeCommand,
+    /// A workload that is none.
+    #[error(transparent)]
+    Workload(#[from] sallyport_policy::WorkloadError),
     /// A word too many.
     #[error("`{command}` does not know what to do with `{}`: {usage}", show(.word))]
     Surplus {

@@ -23,8 +23,24 @@ pub enum Verb {
     Deny,
     /// `grants`
     Grants,
+    /// `extend`
+    Extend,
+    /// `withdraw`
+    Withdraw,
     /// `revoke`
     Revoke,
+    /// `why`
+    Why,
+    /// `reviews`
+    Reviews,
+    /// `review`
+    Review,
+    /// `lock`
+    Lock,
+    /// `unlock`
+    Unlock,
+    /// `locks`
+    Locks,
     /// `pods`
     Pods,
     /// `shell`
@@ -76,17 +92,59 @@ const CONTAINER: Flag =
     flag("container", Some('c'), Value("NAME"), "the container; default: as kubectl chooses");
 const TTY: Flag = flag("tty", Some('t'), Nothing, "accepted; the terminal comes from `ssh -t`");
 const STDIN: Flag = flag("stdin", Some('i'), Nothing, "accepted; standard input is always there");
-const DENY_REASON: Flag = flag("reason", None, Words("WORDS"), "why; every word up to the next flag");
+
+const NAMESPACES: Flag = flag(
+    "namespace",
+    Some('n'),
+    Values("NS[,NS]"),
+    "where; repeat it or use commas. Default: the policy's only one",
+);
+const FOR: Flag =
+    flag("for", None, Value("DURATION"), "how long: 90s, 30m, 1h30m. Default: 1h, or what the policy has");
+const REASON: Flag = flag("reason", None, Words("WORDS"), "why; every word up to the next flag");
+const START: Flag = flag(
+    "start",
+    None,
+    Value("WHEN"),
+    "when it begins: +30m, 14:00 (UTC), 14:00+02:00, 2026-11-21T14:00Z. Default: once approved",
+);
+const TICKET: Flag = flag("ticket", None, Value("TICKET"), "the ticket that it is for");
+const WORKLOADS: Flag =
+    flag("workload", None, Values("KIND/NAME"), "only its pods, wherever they are scheduled; or an argument");
+const PODS: Flag = flag("pod", None, Values("POD"), "only this pod; or an argument");
+const CONTAINERS: Flag = flag("container", Some('c'), Values("NAME"), "only this container");
+const PORTS: Flag = flag("port", None, Values("PORT[,PORT]"), "tunnels only to this port");
 
 const REQUEST: &[Flag] = &[
-    flag(
-        "namespace",
-        Some('n'),
-        Values("NS[,NS]"),
-        "where; repeat it or use commas. Default: the policy's only one",
-    ),
-    flag("for", None, Value("DURATION"), "how long: 90s, 30m, 1h30m. Default: 1h, or what the policy has"),
-    flag("reason", None, Words("WORDS"), "why; every word up to the next flag"),
+    NAMESPACES,
+    WORKLOADS,
+    PODS,
+    CONTAINERS,
+    PORTS,
+    FOR,
+    START,
+    TICKET,
+    REASON,
+    flag("wait", Some('w'), Nothing, "wait for the approval; with `-- COMMAND`, then go straight on"),
+    OUTPUT,
+    HELP,
+];
+const WHY: &[Flag] =
+    &[NAMESPACES, WORKLOADS, PODS, CONTAINERS, PORTS, FOR, START, TICKET, REASON, OUTPUT, HELP];
+const EXTEND: &[Flag] =
+    &[flag("for", None, Value("DURATION"), "how much longer: 90s, 30m, 1h30m"), REASON, OUTPUT, HELP];
+const REVIEW: &[Flag] = &[
+    flag("verdict", None, Value("VERDICT"), "justified or unjustified"),
+    flag("reason", None, Words("WORDS"), "what you found; every word up to the next flag"),
+    OUTPUT,
+    HELP,
+];
+const LOCK: &[Flag] = &[
+    flag("person", None, Value("USERNAME"), "shut this person out"),
+    flag("namespace", Some('n'), Value("NS"), "let nobody into this namespace; with POD, into that pod"),
+    flag("everything", None, Nothing, "let nobody in anywhere"),
+    flag("for", None, Value("DURATION"), "until when: 90s, 30m, 2h. Default: until `unlock`"),
+    REASON,
     OUTPUT,
     HELP,
 ];
@@ -103,7 +161,7 @@ const LOGS: &[Flag] = &[
 
 impl Verb {
     /// All of them, in the order of a person's path.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 22] = [
         Self::Help,
         Self::WhoAmI,
         Self::Login,
@@ -112,12 +170,20 @@ impl Verb {
         Self::Requests,
         Self::Approve,
         Self::Deny,
+        Self::Withdraw,
         Self::Grants,
+        Self::Extend,
         Self::Revoke,
+        Self::Why,
         Self::Pods,
         Self::Shell,
         Self::Exec,
         Self::Logs,
+        Self::Reviews,
+        Self::Review,
+        Self::Locks,
+        Self::Lock,
+        Self::Unlock,
     ];
 
     /// The command of that name.
@@ -143,7 +209,15 @@ impl Verb {
             Self::Approve => "approve",
             Self::Deny => "deny",
             Self::Grants => "grants",
+            Self::Extend => "extend",
+            Self::Withdraw => "withdraw",
             Self::Revoke => "revoke",
+            Self::Why => "why",
+            Self::Reviews => "reviews",
+            Self::Review => "review",
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
+            Self::Locks => "locks",
             Self::Pods => "pods",
             Self::Shell => "shell",
             Self::Exec => "exec",
@@ -154,9 +228,20 @@ impl Verb {
     pub(super) const fn flags(self) -> &'static [Flag] {
         match self {
             Self::Help | Self::Login => &[HELP],
-            Self::WhoAmI | Self::Policies | Self::Requests | Self::Approve | Self::Grants => &[OUTPUT, HELP],
+            Self::WhoAmI
+            | Self::Policies
+            | Self::Requests
+            | Self::Approve
+            | Self::Grants
+            | Self::Reviews
+            | Self::Locks
+            | Self::Unlock => &[OUTPUT, HELP],
             Self::Request => REQUEST,
-            Self::Deny | Self::Revoke => &[DENY_REASON, OUTPUT, HELP],
+            Self::Deny | Self::Revoke | Self::Withdraw => &[REASON, OUTPUT, HELP],
+            Self::Extend => EXTEND,
+            Self::Why => WHY,
+            Self::Review => REVIEW,
+            Self::Lock => LOCK,
             Self::Pods => &[NAMESPACE, OUTPUT, HELP],
             Self::Shell | Self::Exec => &[NAMESPACE, CONTAINER, TTY, STDIN, HELP],
             Self::Logs => LOGS,

@@ -31,6 +31,7 @@ mod rooms;
 mod server;
 mod signin;
 mod tunnel;
+mod wait;
 mod wire;
 
 #[cfg(test)]

@@ -43,11 +43,14 @@ const HANG_UP: Duration = Duration::from_millis(300);
 /// When people are told that the end is near, in seconds before it.
 const WARNINGS: [i64; 2] = [300, 60];
 
+/// How often a session that has had its warnings looks whether its end was moved.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// What holds a session up, and how long.
 pub(super) struct Hold {
     pub(super) clock: SharedClock,
-    /// The grant's end.
-    pub(super) ends_at: Timestamp,
+    /// The grant's end, as it is known at the moment of asking: it may be moved.
+    pub(super) ends: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// Resolves when the grant opens nothing any more.
     pub(super) ended: BoxFuture<'static, GrantEnd>,
     /// The gateway is stopping.
@@ -120,7 +123,7 @@ pub(super) async fn run<I: PodInput, O: PodOutput>(
     hold: Hold,
     counts: &Counts,
 ) -> Why {
-    let Hold { clock, ends_at, mut ended, draining, recording } = hold;
+    let Hold { clock, ends, mut ended, draining, recording } = hold;
     let (say, heard) = mpsc::channel(4);
     let out = Arc::clone(&client.output);
     let Client { input: inflow, control, terminal, .. } = client;
@@ -130,7 +133,7 @@ pub(super) async fn run<I: PodInput, O: PodOutput>(
     let up = to_pod(inflow, input, terminal.is_some(), &say, counts);
     let beside = client::control(control, input, &recording, terminal.is_some(), &say);
     let down = from_pod(output, &out, &recording, screen, heard, counts);
-    let warn = warnings(&clock, ends_at, &say);
+    let warn = warnings(&clock, &*ends, &say);
     let over = tokio::select! {
         biased;
         end = &mut ended => Why::Cut(end),
@@ -261,19 +264,35 @@ async fn until(moment: Option<tokio::time::Instant>) {
     }
 }
 
-/// Says that the end is near. Never resolves: the end itself comes from the grant.
-async fn warnings(clock: &SharedClock, ends_at: Timestamp, say: &mpsc::Sender<screen::Say>) {
-    for before in WARNINGS {
-        let Ok(moment) = ends_at.checked_sub(Duration::from_secs(before.unsigned_abs())) else { continue };
-        // A session that begins later than that is not told what its person has just been shown.
-        if moment <= clock.now() {
+/// Says that the end is near, and says so again when the end was moved meanwhile. Never resolves: the end itself
+/// comes from the grant.
+async fn warnings(
+    clock: &SharedClock,
+    ends: &(dyn Fn() -> Timestamp + Send + Sync),
+    say: &mpsc::Sender<screen::Say>,
+) {
+    // What was said last: of which end, and how long before it.
+    let mut said: Option<(Timestamp, i64)> = None;
+    loop {
+        let (end, now) = (ends(), clock.now());
+        // A session that begins later than a warning is not told what its person has just been shown.
+        let next = WARNINGS.into_iter().find_map(|before| {
+            let moment = end.checked_sub(Duration::from_secs(before.unsigned_abs())).ok()?;
+            (moment > now).then_some((moment, before))
+        });
+        let Some((moment, before)) = next else {
+            // Nothing more to say of this end; it may still be moved.
+            clock.sleep_until(now.checked_add(AGAIN).unwrap_or(now)).await;
+            continue;
+        };
+        clock.sleep_until(moment).await;
+        if ends() != end || said == Some((end, before)) {
             continue;
         }
-        clock.sleep_until(moment).await;
+        said = Some((end, before));
         let left = crate::terminal::span(Duration::from_secs(before.unsigned_abs()));
         let text =
-            format!("this session ends in {left}, with its grant, at {} UTC", ends_at.strftime("%H:%M:%S"));
+            format!("this session ends in {left}, with its grant, at {} UTC", end.strftime("%H:%M:%S"));
         let _ = say.send(screen::Say::warning(&text)).await;
     }
-    std::future::pending().await
 }

@@ -86,6 +86,9 @@ impl Rooms {
                     answer = answer => reply(&output, answer).await,
                 }
             }
+            (Command::Request(request), Ok(certificate)) => {
+                Box::pin(self.wait(session, certificate, request)).await;
+            }
             (command, Ok(certificate)) => Box::pin(self.work(session, certificate, command)).await,
         }
     }
@@ -108,19 +111,23 @@ impl Rooms {
         self.gateway.config.ssh.host_names.first().map_or("gateway", String::as_str)
     }
 
-    async fn answer(&self, session: &Session, certificate: &VerifiedCertificate, command: Command) -> Reply {
-        let now = self.gateway.clock.now();
+    pub(super) fn context(&self, session: &Session, certificate: &VerifiedCertificate) -> lobby::Context {
         let colour = session.terminal.is_some() && !session.env.contains_key("NO_COLOR");
-        let context = lobby::Context {
+        lobby::Context {
             gateway: self.name().to_owned(),
-            now,
+            now: self.gateway.clock.now(),
             who: Who::new(&certificate.identity, certificate.until),
             paper: Paper { width: session.terminal.as_ref().map(|terminal| terminal.size.columns), colour },
-        };
-        let id = SessionId::new(now);
+        }
+    }
+
+    async fn answer(&self, session: &Session, certificate: &VerifiedCertificate, command: Command) -> Reply {
+        let context = self.context(session, certificate);
+        let id = SessionId::new(context.now);
         let desk = lobby::Live {
             access: &self.gateway.access,
             bridge: &self.gateway.bridge,
+            clock: &self.gateway.clock,
             who: &certificate.identity,
             session: &id,
         };
@@ -128,7 +135,7 @@ impl Rooms {
     }
 
     /// `shell`, `exec` and `logs`.
-    async fn work(&self, session: Session, certificate: &VerifiedCertificate, command: Command) {
+    pub(super) async fn work(&self, session: Session, certificate: &VerifiedCertificate, command: Command) {
         let output = Arc::clone(&session.output);
         let begun = tokio::select! {
             () = output.gone() => return,
@@ -267,7 +274,10 @@ impl Rooms {
         let permit = admitted.permit();
         Hold {
             clock: Arc::clone(&self.gateway.clock),
-            ends_at: permit.ends_at(),
+            ends: {
+                let (access, permit) = (self.gateway.access.clone(), permit.clone());
+                Box::new(move || access.end_of(&permit))
+            },
             ended: Box::pin(self.gateway.access.ended(permit)),
             draining: self.draining.clone(),
             recording: ledger.recording(),
@@ -281,7 +291,7 @@ fn named(target: &Target) -> String {
 }
 
 /// Prints an answer and ends.
-async fn reply(output: &Outflow, reply: Reply) {
+pub(super) async fn reply(output: &Outflow, reply: Reply) {
     let sent = async {
         if !reply.stderr.is_empty() {
             // What went wrong is signed, as it is in sessions: there a program's words stand beside ours.

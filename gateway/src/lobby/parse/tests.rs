@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::TargetKind;
+use crate::lobby::Request;
 use crate::lobby::words::MAX_LINE;
 
 fn error(line: &str) -> String {
@@ -39,7 +40,14 @@ fn a_request_is_read_as_it_arrives_from_ssh() {
     let expected = Request {
         policy: "oncall-debug".parse().unwrap(),
         namespaces: vec![namespace("payments"), namespace("staging")],
+        workloads: Vec::new(),
+        pods: Vec::new(),
+        containers: Vec::new(),
+        ports: Vec::new(),
         duration: Some(Duration::from_secs(5400)),
+        start: None,
+        ticket: None,
+        wait: None,
         reason: Some("INC-4711 checkout can't pay #1".to_owned()),
         output: Output::Table,
     };

@@ -147,7 +147,7 @@ impl Work for Rig {
             let mut pod = Pod { heard, program: line };
             let hold = Hold {
                 clock,
-                ends_at,
+                ends: Box::new(move || ends_at),
                 ended: async move { end.wait_for(Option::is_some).await.unwrap().clone().unwrap() }.boxed(),
                 draining,
                 recording: Arc::clone(&recording),
@@ -194,7 +194,7 @@ impl Work for Rig {
             let recording = Arc::new(recorder.begin(start).await.unwrap());
             let hold = Hold {
                 clock,
-                ends_at,
+                ends: Box::new(move || ends_at),
                 ended: async move { end.wait_for(Option::is_some).await.unwrap().clone().unwrap() }.boxed(),
                 draining,
                 recording,
