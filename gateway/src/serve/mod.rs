@@ -154,6 +154,7 @@ impl Gateway {
         }
         let access =
             Access::start(client.clone(), clock.clone(), audit.clone()).await.map_err(ServeError::Access)?;
+        access.let_lock(config.locks.groups.clone());
         rights::warn_about(&client).await;
         let checks = Checks::new(&config.hooks).map_err(ServeError::Checks)?;
         let bridge = Bridge::new(client.clone(), clock.clone());

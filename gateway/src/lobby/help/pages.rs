@@ -3,7 +3,7 @@
 use super::{Page, new};
 
 pub(super) static REQUEST: Page = new(
-    "request POLICY [TARGET…] [-n NS[,NS]] [--for DURATION] [--start WHEN] [--reason WORDS] [--wait [-- COMMAND]]",
+    "request POLICY [TARGET…] [-n NS[,NS]] [--for DURATION] [--reason WORDS] [--wait [-- COMMAND]]",
     "ask for access; prints the request's name",
     "The first word on stdout is the request's name, for scripts. What happens next follows.\n\
      ssh takes the quotes off the reason, so it goes on until the next flag.\n\n\
