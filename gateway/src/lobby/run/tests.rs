@@ -12,6 +12,10 @@ use crate::bridge::{PodRow, Target};
 use crate::lobby::May;
 use crate::lobby::parse;
 
+#[path = "desk.rs"]
+mod desk;
+pub(in crate::lobby) use desk::Fixed;
+
 pub(in crate::lobby) fn at(time: &str) -> Timestamp {
     format!("2026-11-21T{time}Z").parse().unwrap()
 }
@@ -126,121 +130,6 @@ fn pod() -> PodRow {
         status: "Running".to_owned(),
         restarts: 3,
         created: Some(at("00:00:00")),
-    }
-}
-
-/// A desk with fixed data; what is done to a request answers with `after`, or with a refusal.
-#[derive(Default)]
-pub(in crate::lobby) struct Fixed {
-    pub(in crate::lobby) policies: Vec<PolicyView>,
-    pub(in crate::lobby) requests: Vec<RequestView>,
-    pub(in crate::lobby) grants: Vec<RequestView>,
-    pub(in crate::lobby) pods: Vec<PodRow>,
-    pub(in crate::lobby) after: Option<RequestView>,
-    pub(in crate::lobby) locks: Vec<LockView>,
-    /// What the request looks like each time that something changes.
-    pub(in crate::lobby) later: Mutex<Vec<RequestView>>,
-    pub(in crate::lobby) shown: Mutex<Vec<RequestView>>,
-}
-
-fn refused() -> Failure {
-    Failure { text: "refused: no grant of yours covers it".to_owned(), exit: 77 }
-}
-
-impl Fixed {
-    fn outcome(&self) -> Result<RequestView, Failure> {
-        let refusal = Refusal {
-            what: "approving `oncall-debug-7k2m9x`: it is your own request".to_owned(),
-            rule: "policy `oncall-debug`: nobody approves their own".to_owned(),
-            hint: "ask one of leads".to_owned(),
-            decided: None,
-        };
-        self.after.clone().ok_or_else(|| AccessError::Refused(refusal).into())
-    }
-}
-
-impl Desk for Fixed {
-    fn policies(&self) -> Vec<PolicyView> {
-        self.policies.clone()
-    }
-    fn requests(&self) -> Vec<RequestView> {
-        let shown = self.shown.lock().unwrap();
-        if shown.is_empty() { self.requests.clone() } else { shown.clone() }
-    }
-    fn grants(&self) -> Vec<RequestView> {
-        self.grants.clone()
-    }
-    async fn request(&self, ask: Ask) -> Result<RequestView, Failure> {
-        assert_eq!(ask.policy.as_str(), "oncall-debug");
-        self.outcome()
-    }
-    async fn approve(&self, _: &RequestName) -> Result<RequestView, Failure> {
-        self.outcome()
-    }
-    async fn deny(&self, _: &RequestName, _: Option<String>) -> Result<RequestView, Failure> {
-        self.outcome()
-    }
-    async fn revoke(&self, _: &RequestName, _: Option<String>) -> Result<RequestView, Failure> {
-        self.outcome()
-    }
-    async fn extend(&self, _: &RequestName, _: Duration, _: Option<String>) -> Result<RequestView, Failure> {
-        self.outcome()
-    }
-    fn reviews(&self) -> Vec<RequestView> {
-        self.requests.iter().filter(|request| request.may_review).cloned().collect()
-    }
-    async fn review(&self, _: &RequestName, _: ReviewVerdict, _: String) -> Result<RequestView, Failure> {
-        self.outcome()
-    }
-    async fn locks(&self) -> Result<Vec<LockView>, Failure> {
-        Ok(self.locks.clone())
-    }
-    async fn lock(&self, ask: LockAsk) -> Result<LockView, Failure> {
-        let until = ask.until;
-        let of = |lock: LockView| LockView { until, reason: ask.reason, ..lock };
-        self.locks.first().cloned().map(of).ok_or_else(refused)
-    }
-    async fn unlock(&self, _: &str) -> Result<LockView, Failure> {
-        self.locks.first().cloned().ok_or_else(refused)
-    }
-    fn why(&self, ask: Ask) -> Result<WhyView, Failure> {
-        let step =
-            |rule: &str, holds, why: &str| WhyStep { rule: rule.to_owned(), holds, why: why.to_owned() };
-        Ok(WhyView {
-            policy: ask.policy.to_string(),
-            outcome: "denied",
-            steps: vec![
-                step("subjects.groups", Some(true), ""),
-                step("maxDuration", Some(false), "4h is more than 2h"),
-                step("when", None, "not reached"),
-            ],
-        })
-    }
-    async fn may(&self, action: Action, target: &Target) -> Result<May, Failure> {
-        let grant = self.grants.first().filter(|grant| grant.allow.contains(&action.to_string().as_str()));
-        grant.map_or_else(
-            || Err(refused()),
-            |grant| {
-                Ok(May {
-                    grant: grant.name.clone(),
-                    policy: grant.policy.clone(),
-                    pod: target.name.clone(),
-                    until: at("03:00:00"),
-                })
-            },
-        )
-    }
-    async fn changed(&self) {
-        let mut later = self.later.lock().unwrap();
-        if !later.is_empty() {
-            *self.shown.lock().unwrap() = vec![later.remove(0)];
-        }
-    }
-    fn now(&self) -> Timestamp {
-        at("02:00:30")
-    }
-    async fn pods(&self, _: &Namespace) -> Result<Vec<PodRow>, Failure> {
-        Ok(self.pods.clone())
     }
 }
 
@@ -576,4 +465,50 @@ fn every_field_of_the_json_is_in_the_documentation() {
         }
     }
     assert!(fields > 40, "{fields}");
+}
+
+#[test]
+fn only_what_is_not_open_yet_is_withdrawn_and_only_by_its_owner() {
+    let taken = RequestView { phase: Phase::Revoked, revocation: verdict("solved"), ..pending() };
+    let desk = Fixed { requests: vec![pending()], after: Some(taken), ..Fixed::default() };
+    check(&desk, "withdraw oncall-debug-7k2m9x", "oncall-debug-7k2m9x is taken back\n", "");
+    let refused = |request: RequestView, name: &str| {
+        let reply =
+            run_line(&Fixed { requests: vec![request], ..Fixed::default() }, &format!("withdraw {name}"));
+        assert_eq!(reply.exit, 77);
+        reply.stderr
+    };
+    assert!(refused(active(), "oncall-debug-7k2m9x").contains("`revoke oncall-debug-7k2m9x` ends it"));
+    assert!(refused(of_carol(), "db-admin-x2y2z2").contains("is not your request"));
+}
+
+#[test]
+fn beyond_the_longest_time_extending_asks_anew_and_says_so() {
+    let desk = Fixed { after: Some(active()), ..Fixed::default() };
+    let text = "oncall-debug-7k2m9x is open until 2026-11-21 03:00 UTC (59m left)\n";
+    check(&desk, "extend oncall-debug-7k2m9x --for 30m", text, "");
+    let next = RequestView { name: "oncall-debug-2q2q2q".to_owned(), ..pending() };
+    let desk = Fixed { after: Some(next), ..Fixed::default() };
+    let stdout = run_line(&desk, "extend oncall-debug-7k2m9x --for 2h").stdout;
+    assert!(
+        stdout.starts_with("oncall-debug-2q2q2q waits for 1 approval by leads: oncall-debug-7k2m9x is at")
+    );
+    assert!(stdout.contains("ssh prod-gw approve oncall-debug-2q2q2q"), "{stdout}");
+}
+
+#[test]
+fn why_names_the_grant_or_what_to_ask_for() {
+    let desk = Fixed { policies: vec![policy()], grants: vec![active()], ..Fixed::default() };
+    let yes = "yes: grant oncall-debug-7k2m9x of policy oncall-debug covers pod api-0 until 2026-11-21 03:00 UTC (59m left)\n";
+    check(&desk, "why exec -n payments api-0", yes, "");
+    let reply =
+        run_line(&Fixed { policies: vec![policy()], ..Fixed::default() }, "why exec -n payments api-0");
+    assert_eq!(reply.exit, 77);
+    assert_eq!(
+        reply.stdout,
+        "no: no grant of yours covers it\n\
+         you can ask:         ssh prod-gw request oncall-debug -n payments --for 1h --reason WHY\n"
+    );
+    let rules = "a request to oncall-debug would be refused\n  yes subjects.groups\n  no  maxDuration: 4h is more than 2h\n  -   when: not reached\n";
+    check(&desk, "why oncall-debug -n payments --for 4h", rules, "");
 }
