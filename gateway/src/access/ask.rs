@@ -7,9 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use sallyport_policy::lifecycle::{Command, Effect, step};
-use sallyport_policy::{Denied, History, Person, Policy, Question, Scope, duration, may_ask};
+use sallyport_policy::{Denied, History, Person, Policy, Question, Scope, auto_approves, duration, may_ask};
 
 use super::policies::InForce;
+use super::seal::SEAL;
 use super::{Access, AccessError, Ask, Refusal, RequestView, is_conflict, show, text};
 use crate::audit::{Event, Kind, Outcome};
 use crate::crd::{AccessRequest, AccessRequestSpec, Requester, causes, to_the_millisecond};
@@ -31,6 +32,8 @@ pub(super) struct Making(Arc<Mutex<BTreeMap<(String, String), usize>>>);
 pub(super) struct Slot {
     making: Making,
     key: (String, String),
+    /// How many others of the same person are in the making.
+    others: usize,
 }
 
 impl Making {
@@ -42,8 +45,9 @@ impl Making {
         if open + *count >= OPEN_REQUESTS {
             return None;
         }
+        let others = *count;
         *count += 1;
-        Some(Slot { making: self.clone(), key })
+        Some(Slot { making: self.clone(), key, others })
     }
 }
 
@@ -98,9 +102,12 @@ impl Access {
         let unknown =
             || AccessError::NotFound { kind: "policy", name: ask.policy.to_string(), list: "policies" };
         let in_force = self.inner.policies.get(&ask.policy).ok_or_else(unknown)?;
-        let spec = self.compose(who, &in_force, ask)?;
+        if let Some(shut) = self.shut_out(who.username()) {
+            let refusal = shut.refusal(&format!("request for policy `{}`", ask.policy));
+            return Err(self.refuse_asking(who, &in_force.policy, refusal));
+        }
         let open = self.open_requests(who);
-        let Some(_slot) = self.inner.making.take(who, open) else {
+        let Some(slot) = self.inner.making.take(who, open) else {
             return Err(self.refuse_asking(
                 who,
                 &in_force.policy,
@@ -112,6 +119,7 @@ impl Access {
                 },
             ));
         };
+        let (asked, spec) = self.compose(who, &in_force, ask, slot.others)?;
         let made = self.create(&in_force.policy, spec).await?;
         self.inner.audit.record(Event {
             person: Some(who.audit_person()),
@@ -122,7 +130,18 @@ impl Access {
             why: Some(format!("{} for {}", made.spec.namespaces.join(", "), made.spec.duration)),
             ..Event::new(self.inner.clock.now(), Kind::RequestCreated, Outcome::Ok)
         });
-        let opened = self.open(who, made, &in_force).await?;
+        if in_force.policy.is_break_glass() {
+            self.inner.audit.record(Event {
+                person: Some(who.audit_person()),
+                request: made.metadata.name.clone(),
+                policy: Some(made.spec.policy.clone()),
+                reason: made.spec.reason.clone(),
+                ..Event::new(self.inner.clock.now(), Kind::BreakGlassUsed, Outcome::Ok)
+            });
+        }
+        let by_rule = auto_approves(&in_force.policy, &asked.question());
+        let opened = self.open(who, made, &in_force, by_rule).await?;
+        drop(slot);
         Ok(self.view(&opened, who))
     }
 
@@ -132,14 +151,39 @@ impl Access {
         who: &Identity,
         in_force: &InForce,
         ask: Ask,
-    ) -> Result<AccessRequestSpec, AccessError> {
+        in_the_making: usize,
+    ) -> Result<(Asked, AccessRequestSpec), AccessError> {
         let policy = &in_force.policy;
         let (start_at, extends) = (ask.start_at, ask.extends.clone());
-        let asked = self.asked(who, policy, ask)?;
+        let mut asked = self.asked(who, policy, ask)?;
+        // What is being made this moment is in no copy yet.
+        let in_the_making = u32::try_from(in_the_making).unwrap_or(u32::MAX);
+        asked.history.open_now = asked.history.open_now.saturating_add(in_the_making);
+        asked.history.asked_last_hour = asked.history.asked_last_hour.saturating_add(in_the_making);
+        if extends.is_some() {
+            // It takes the place of the one that it goes on from.
+            asked.history.open_now = asked.history.open_now.saturating_sub(1);
+        }
         may_ask(policy, &asked.question())
             .map_err(|denied| self.refuse_asking(who, policy, refusal(&denied)))?;
-        let Asked { scope, length, reason, ticket, .. } = asked;
-        Ok(AccessRequestSpec {
+        let earlier = extends.as_ref().map(sallyport_policy::RequestName::as_str);
+        if let Some(same) = self.same_before(who, policy.name().as_str(), &asked.scope, start_at, earlier) {
+            return Err(self.refuse_asking(
+                who,
+                policy,
+                Refusal {
+                    what: format!(
+                        "request for policy `{}`: `{same}` asks the same and is not over",
+                        policy.name()
+                    ),
+                    rule: "nothing is asked twice".to_owned(),
+                    hint: format!("`requests` shows it, `withdraw {same}` takes it back"),
+                    decided: None,
+                },
+            ));
+        }
+        let Asked { scope, length, reason, ticket, .. } = &asked;
+        let spec = AccessRequestSpec {
             requester: Requester {
                 username: who.username().to_owned(),
                 groups: who.groups().iter().cloned().collect(),
@@ -148,16 +192,17 @@ impl Access {
             },
             policy: policy.name().to_string(),
             namespaces: scope.namespaces.iter().map(ToString::to_string).collect(),
-            duration: duration::show(length),
-            reason,
-            ticket,
+            duration: duration::show(*length),
+            reason: reason.clone(),
+            ticket: ticket.clone(),
             start_at,
             workloads: scope.workloads.iter().map(ToString::to_string).collect(),
             pods: scope.pods.iter().map(ToString::to_string).collect(),
             containers: scope.containers.iter().map(ToString::to_string).collect(),
-            ports: scope.ports.into_iter().collect(),
+            ports: scope.ports.iter().copied().collect(),
             extends: extends.map(|name| name.to_string()),
-        })
+        };
+        Ok((asked, spec))
     }
 
     /// The words of an `ask`, complete.
@@ -186,18 +231,17 @@ impl Access {
             },
             length: ask.duration.unwrap_or_else(|| usual(policy)),
             reason: text::reason(ask.reason)?,
-            ticket: ask.ticket,
+            ticket: text::ticket(ask.ticket)?,
             start: ask.start_at.unwrap_or(now),
-            history: History::default(),
+            history: self.past(who, policy.name().as_str()),
             now,
         })
     }
 
     /// How many of this person's requests are not over, by our copy.
     fn open_requests(&self, who: &Identity) -> usize {
-        let me = show::principal(who);
         let is_open = |request: &AccessRequest| {
-            me.is(&(&request.spec.requester).into())
+            show::is_requester(who, &request.spec.requester)
                 && request.status.as_ref().is_none_or(|status| !status.phase.is_final())
         };
         self.inner.requests.all().iter().filter(|request| is_open(request)).count()
@@ -207,7 +251,10 @@ impl Access {
         let api: Api<AccessRequest> = Api::all(self.inner.client.clone());
         let mut object = AccessRequest { metadata: ObjectMeta::default(), spec, status: None };
         for attempt in 1..=NAMES {
-            object.metadata.name = Some(text::request_name(policy.name())?.to_string());
+            let name = text::request_name(policy.name())?.to_string();
+            let seal = self.inner.settings.seal.as_ref().and_then(|seal| seal.of(&name, &object.spec));
+            object.metadata.annotations = seal.map(|mark| BTreeMap::from([(SEAL.to_owned(), mark)]));
+            object.metadata.name = Some(name);
             let params = PostParams::default();
             match self.bounded("make a request", api.create(&params, &object)).await {
                 Ok(made) => {
@@ -227,11 +274,12 @@ impl Access {
         who: &Identity,
         made: AccessRequest,
         in_force: &InForce,
+        by_rule: bool,
     ) -> Result<Arc<AccessRequest>, AccessError> {
         let name = made.metadata.name.clone().unwrap_or_default();
         let life = made.life().map_err(|error| AccessError::Invalid(causes(&error)))?;
         let now = to_the_millisecond(self.inner.clock.now());
-        let step = step(life, &Command::Open { policy: &in_force.policy, by_rule: false }, now);
+        let step = step(life, &Command::Open { policy: &in_force.policy, by_rule }, now);
         if let Some(denied) = step.refused {
             return Err(self.refuse_asking(who, &in_force.policy, refusal(&denied)));
         }
@@ -242,7 +290,7 @@ impl Access {
                     person: Some(who.audit_person()),
                     request: Some(name),
                     policy: Some(made.spec.policy.clone()),
-                    why: Some("the policy asks for no approval".to_owned()),
+                    why: Some("no person has to approve it".to_owned()),
                     ..Event::new(self.inner.clock.now(), Kind::RequestApproved, Outcome::Ok)
                 });
                 Ok(self.wait_until_open(opened).await)

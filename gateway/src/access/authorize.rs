@@ -10,7 +10,8 @@ use sallyport_policy::{Action, History, Namespace, Question, still_allows};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::permit::Inner;
-use super::{Access, AccessError, Candidates, Permit, PodFacts, Refusal, show};
+use super::shut::ShutOut;
+use super::{Access, AccessError, Candidates, Permit, PodFacts, Refusal, Standing, show};
 use crate::audit::{Event, Kind, Outcome, Place};
 use crate::crd::{AccessRequest, causes};
 use crate::identity::Identity;
@@ -37,6 +38,9 @@ impl Access {
         let mut looked = false;
         loop {
             self.must_be_fresh()?;
+            if let Some(shut) = self.shut_out_of(who.username(), namespace, None) {
+                return Err(self.refuse_shut_out(who, action, namespace, &shut));
+            }
             changes.mark_unchanged();
             if let Some(found) = Candidates::new(self.permits(who, action, namespace)) {
                 return Ok(found);
@@ -61,9 +65,15 @@ impl Access {
     ) -> Result<Permit, AccessError> {
         let now = self.now();
         let best = candidates.best().clone();
-        let covers = |permit: &Permit| permit.decide(Some(pod), now).is_ok();
+        if let Some(shut) = self.shut_out_of(best.person().username(), best.namespace(), Some(&pod.name)) {
+            return Err(self.refuse_shut_out(best.person(), best.action(), best.namespace(), &shut));
+        }
+        // Both as it was approved and as the policy is now.
+        let covers = |permit: &Permit| {
+            permit.decide(Some(pod), now).is_ok() && self.still_permits(permit, Some(pod), now)
+        };
         match candidates.permits.into_iter().find(covers) {
-            Some(permit) => Ok(permit),
+            Some(permit) => Ok(permit.for_pod(&pod.name)),
             None => Err(self.refuse_use(best.person(), best.action(), best.namespace(), Some((&best, pod)))),
         }
     }
@@ -89,10 +99,9 @@ impl Access {
         action: &Action,
         namespace: &Namespace,
     ) -> Option<Permit> {
-        let me = show::principal(who);
-        let requester = (&request.spec.requester).into();
         // The account decides; the username is what the cluster sees, so that must not have changed either.
-        if !me.is(&requester) || me.username != requester.username {
+        let requester = &request.spec.requester;
+        if !show::is_requester(who, requester) || who.username() != requester.username {
             return None;
         }
         if request.metadata.deletion_timestamp.is_some() {
@@ -135,14 +144,28 @@ impl Access {
                 window: *window,
                 reason: request.spec.reason.clone(),
                 terms: (**terms).clone(),
+                pod: None,
             }),
         };
-        permit.decide(None, self.now()).is_ok().then_some(permit)
+        let now = self.now();
+        (permit.decide(None, now).is_ok() && self.still_permits(&permit, None, now)).then_some(permit)
+    }
+
+    /// Whether the policy as it is now allows it too. What is not in force allows nothing more; one that cannot be read
+    /// any more leaves what it allowed when it could.
+    fn still_permits(&self, permit: &Permit, pod: Option<&PodFacts>, now: jiff::Timestamp) -> bool {
+        match self.standing(permit.policy().as_str()) {
+            Standing::InForce(policy) => {
+                policy == permit.inner.terms || permit.decide_by(&policy, pod, now).is_ok()
+            }
+            Standing::Unknown => true,
+            Standing::Nothing => false,
+        }
     }
 
     /// Whether a grant of this person in this namespace is approved, and open any moment.
     fn opens_soon(&self, who: &Identity, namespace: &Namespace) -> bool {
-        let (me, now) = (show::principal(who), self.now());
+        let now = self.now();
         let soon = |life: &Life| match &life.stage {
             Stage::Approved { window, .. } => now < window.end,
             // Another gateway's clock may be ahead of ours.
@@ -150,7 +173,7 @@ impl Access {
             Stage::Pending { .. } | Stage::Ended(_) => false,
         };
         self.inner.requests.all().iter().any(|request| {
-            me.is(&(&request.spec.requester).into())
+            show::is_requester(who, &request.spec.requester)
                 && request.status.as_ref().is_some_and(|status| status.message.is_none())
                 && request
                     .life()
@@ -172,6 +195,24 @@ impl Access {
             Ok(Err(error)) => tracing::warn!(error = %causes(&error), "cannot look at requests live"),
             Err(_) => tracing::warn!("no answer to a live look at requests"),
         }
+    }
+
+    fn refuse_shut_out(
+        &self,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+        shut: &ShutOut,
+    ) -> AccessError {
+        let refusal = shut.refusal(&format!("{action} in `{namespace}`"));
+        self.inner.audit.record(Event {
+            person: Some(who.audit_person()),
+            action: Some(action.to_string()),
+            place: Some(Place { namespace: Some(namespace.to_string()), ..Place::default() }),
+            why: Some(refusal.to_string()),
+            ..Event::new(self.now(), Kind::AccessRefused, Outcome::Refused)
+        });
+        AccessError::Refused(refusal)
     }
 
     fn refuse_use(

@@ -94,6 +94,18 @@ impl Access {
             tracing::error!(request = %name, error = %causes(&error), "a request cannot be read");
             AccessError::Invalid(format!("request `{name}` cannot be read; an operator has to look at it"))
         })?;
+        if matches!(decision, Decision::Approve | Decision::Extend(_)) {
+            self.must_not_be_shut_out(who, &format!("{} `{name}`", decision.verb()))?;
+            self.vouched(&stored).map_err(|why| {
+                AccessError::Refused(Refusal {
+                    what: format!("{} `{name}`: {why}", decision.verb()),
+                    rule: "requests are made by the gateway".to_owned(),
+                    hint: String::new(),
+                    decided: None,
+                })
+            })?;
+        }
+        let actor = &Actor { principal: show::actor(who, &stored), person: actor.person.clone() };
         let in_force = self.inner.policies.get(&life.asked.policy);
         let policy = in_force.as_ref().map(|in_force| &in_force.policy);
         // A review belongs to what was approved, also when that policy is gone since.
@@ -165,7 +177,7 @@ impl Access {
         self.inner.requests.get(&name).unwrap_or(approved)
     }
 
-    fn requests_api(&self) -> Api<AccessRequest> {
+    pub(super) fn requests_api(&self) -> Api<AccessRequest> {
         Api::all(self.inner.client.clone())
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use sallyport_policy::lifecycle::{End, Stage};
+use sallyport_policy::lifecycle::{Cause, End, Stage};
 
 use super::{Access, GrantEnd, Permit};
 
@@ -13,16 +13,19 @@ const BEAT: Duration = Duration::from_millis(500);
 
 pub(super) async fn ended(access: Access, permit: Permit) -> GrantEnd {
     let mut changes = access.inner.requests.changes();
+    let mut locks = access.inner.locks.changes();
     let clock = access.inner.clock.clone();
     let mut permit = permit;
     loop {
         changes.mark_unchanged();
+        locks.mark_unchanged();
         match look(&access, &permit) {
             Ok(end) => {
                 let over = clock.sleep_until(end);
                 tokio::select! {
                     () = over => {}
                     changed = changes.changed() => if changed.is_err() { return GrantEnd::Gone },
+                    changed = locks.changed() => if changed.is_err() { return GrantEnd::Gone },
                     () = tokio::time::sleep(BEAT) => {}
                 }
             }
@@ -76,6 +79,10 @@ fn look(access: &Access, permit: &Permit) -> Result<Timestamp, GrantEnd> {
         return Err(GrantEnd::Gone);
     }
     let Ok(life) = request.life() else { return Err(GrantEnd::Gone) };
+    let (namespace, pod) = (permit.namespace(), permit.inner.pod.as_ref());
+    if let Some(shut) = access.shut_out_of(permit.person().username(), namespace, pod) {
+        return Err(GrantEnd::Lapsed { cause: Cause::Lock, why: shut.what });
+    }
     match life.stage {
         Stage::Active { window, .. } if now < window.end => Ok(window.end),
         Stage::Active { .. } | Stage::Ended(End::Expired { .. }) => Err(GrantEnd::Expired),

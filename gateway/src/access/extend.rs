@@ -52,7 +52,7 @@ impl Access {
             list: "requests",
         })?;
         let life = stored.life().map_err(|_| unreadable())?;
-        if !show::principal(who).is(&life.asked.by) {
+        if !show::is_requester(who, &stored.spec.requester) {
             return Err(unreadable());
         }
         let longest = self

@@ -1,8 +1,6 @@
 //! Locks over SSH: who may set and lift them, and which there are. What is open ends by the reconciler's hand, within
 //! a second; reading and writing here is live, since a lock that is a moment old is the one that matters.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
@@ -17,19 +15,15 @@ use crate::identity::Identity;
 const MOST: u32 = 500;
 
 impl Access {
-    /// Says once whose members may lock and unlock. Before that nobody may.
-    pub fn let_lock(&self, groups: BTreeSet<String>) {
-        let _ = self.inner.lockers.set(groups);
-    }
-
     fn may_lock(&self, who: &Identity, verb: &str) -> Result<(), AccessError> {
-        let lockers = self.inner.lockers.get();
-        if lockers.is_some_and(|groups| groups.iter().any(|group| who.groups().contains(group))) {
+        let lockers = &self.inner.settings.lockers;
+        if lockers.iter().any(|group| who.groups().contains(group)) {
             return Ok(());
         }
-        let hint = match lockers.filter(|groups| !groups.is_empty()) {
-            Some(groups) => format!("ask one of {}", groups.iter().cloned().collect::<Vec<_>>().join(", ")),
-            None => "no group may: the gateway's configuration names them in `locks.groups`".to_owned(),
+        let hint = if lockers.is_empty() {
+            "no group may: the gateway's configuration names them in `locks.groups`".to_owned()
+        } else {
+            format!("ask one of {}", lockers.iter().cloned().collect::<Vec<_>>().join(", "))
         };
         let refusal = Refusal {
             what: format!("{verb}: you are in no group that may"),
@@ -92,8 +86,7 @@ impl Access {
     }
 
     fn lockers_include(&self, who: &Identity) -> bool {
-        let lockers = self.inner.lockers.get();
-        lockers.is_some_and(|groups| groups.iter().any(|group| who.groups().contains(group)))
+        self.inner.settings.lockers.iter().any(|group| who.groups().contains(group))
     }
 
     fn locks_api(&self) -> Api<AccessLock> {

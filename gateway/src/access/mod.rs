@@ -9,7 +9,9 @@
 //! What this does not guard against: whoever may write `accessrequests/status` in the cluster can forge approvals.
 //! Only the gateway's ServiceAccount may, in the roles that `deploy/` ships.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,30 +21,38 @@ use sallyport_policy::{Action, ContainerName, Namespace, PodName, PolicyName, Re
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
-use crate::crd::{AccessRequest, Mirror};
+use crate::crd::{AccessLock, AccessRequest, Mirror};
 use crate::identity::Identity;
 
 mod ask;
 mod authorize;
 mod change;
+mod directory;
 mod ended;
 mod error;
 mod explain;
 mod extend;
 mod hint;
 mod locks;
+mod past;
 mod permit;
 mod policies;
+mod proceed;
+mod seal;
 mod show;
+mod shut;
 mod standing;
 mod text;
+mod upkeep;
 mod view;
+mod wait;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{AccessError, Refusal};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
+pub use seal::{KUBERNETES, SEAL, Seal};
 pub use standing::Standing;
 pub use view::{
     ApprovalView, CheckView, LockAsk, LockSubject, LockView, PolicyView, RequestView, ReviewView, StageView,
@@ -101,6 +111,19 @@ impl Ask {
     }
 }
 
+/// What an installation decides about asking.
+#[derive(Debug, Clone, Default)]
+pub struct AccessSettings {
+    /// What marks the requests that its gateways make; without it every request counts as made by one.
+    pub seal: Option<Seal>,
+    /// Whether requests that people make with `kubectl` count, because admission holds them to their own name.
+    pub by_kubectl: bool,
+    /// A directory with policies, beside those in the cluster.
+    pub policies: Option<PathBuf>,
+    /// Whose members may lock and unlock.
+    pub lockers: BTreeSet<String>,
+}
+
 /// Policies, requests and what they open. Cheap to clone; the watches end with the last clone.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -113,10 +136,11 @@ struct Inner {
     audit: Audit,
     policies: policies::Policies,
     requests: Mirror<AccessRequest>,
+    locks: Mirror<AccessLock>,
+    settings: AccessSettings,
+    uses: upkeep::Uses,
     making: ask::Making,
     looking: authorize::Looking,
-    /// Whose members may lock and unlock.
-    lockers: std::sync::OnceLock<std::collections::BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -126,40 +150,50 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Access {
-    /// Begins to watch policies and requests; returns when both copies are complete.
+    /// Begins to watch policies, requests and locks; returns when all copies are complete.
     ///
     /// # Errors
-    /// When the API server does not give both lists within 30 seconds.
-    pub async fn start(client: kube::Client, clock: SharedClock, audit: Audit) -> Result<Self, AccessError> {
+    /// When the API server does not give all lists within 30 seconds.
+    pub async fn start(
+        client: kube::Client,
+        settings: AccessSettings,
+        clock: SharedClock,
+        audit: Audit,
+    ) -> Result<Self, AccessError> {
         let policies = Mirror::start(Api::all(client.clone()), None);
         let requests = Mirror::start(Api::all(client.clone()), None);
-        let filled = async { tokio::join!(policies.filled(), requests.filled()) };
+        let locks = Mirror::start(Api::all(client.clone()), None);
+        let filled = async { tokio::join!(policies.filled(), requests.filled(), locks.filled()) };
         if tokio::time::timeout(FIRST_LISTS, filled).await.is_err() {
-            let trouble = policies.health().trouble.or(requests.health().trouble).unwrap_or_default();
-            tracing::error!(trouble, "no policies and requests to begin with");
+            let trouble = [policies.health().trouble, requests.health().trouble, locks.health().trouble];
+            let trouble = trouble.into_iter().flatten().next().unwrap_or_default();
+            tracing::error!(trouble, "no policies, requests and locks to begin with");
             return Err(AccessError::stale());
         }
-        let policies = policies::Policies::new(policies, Arc::clone(&clock), audit.clone());
-        let (making, looking) = Default::default();
+        let directory = settings.policies.clone().map(directory::Directory::start);
+        let policies = policies::Policies::new(policies, directory, Arc::clone(&clock), audit.clone());
+        let (uses, making, looking) = Default::default();
         let inner = Arc::new(Inner {
             client,
             clock,
             audit,
             policies,
             requests,
+            locks,
+            settings,
+            uses,
             making,
             looking,
-            lockers: Default::default(),
         });
         // Bad policies are told at once, not when somebody asks next.
-        let (weak, mut changes) = (Arc::downgrade(&inner), inner.policies.mirror().changes());
+        let (weak, mut changes) = (Arc::downgrade(&inner), inner.policies.changes());
         tokio::spawn(async move {
             loop {
                 match weak.upgrade() {
                     Some(inner) => drop(inner.policies.current()),
                     None => return,
                 }
-                if changes.changed().await.is_err() {
+                if !changes.next().await {
                     return;
                 }
             }
@@ -167,10 +201,12 @@ impl Access {
         Ok(Self { inner })
     }
 
-    /// Whether both copies are current.
+    /// Whether all copies are current.
     #[must_use]
     pub fn healthy(&self) -> bool {
-        self.inner.policies.mirror().health().is_fresh() && self.inner.requests.health().is_fresh()
+        self.inner.policies.mirror().health().is_fresh()
+            && self.inner.requests.health().is_fresh()
+            && self.inner.locks.health().is_fresh()
     }
 
     /// What this person may ask for.

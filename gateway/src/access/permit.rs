@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sallyport_policy::{
-    Action, History, Namespace, PodName, Policy, PolicyName, Question, RequestName, Scope, TargetFacts, Use,
-    Window, permits,
+    Action, ContainerName, History, Namespace, PodName, Policy, PolicyName, Question, RequestName, Scope,
+    TargetFacts, Use, Window, Workload, permits,
 };
 
 use sallyport_policy::lifecycle::Cause;
@@ -23,7 +23,7 @@ pub struct Permit {
     pub(super) inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Inner {
     pub(super) request: RequestName,
     /// The request object's uid: another request of the same name is another grant.
@@ -37,6 +37,8 @@ pub(super) struct Inner {
     pub(super) window: Window,
     pub(super) reason: Option<String>,
     pub(super) terms: Policy,
+    /// The pod that it was given for, once that is known.
+    pub(super) pod: Option<PodName>,
 }
 
 impl Permit {
@@ -148,13 +150,30 @@ impl Permit {
             window,
             reason: None,
             terms: terms.expect("these terms are valid"),
+            pod: None,
         };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same for one pod, which is then known to whoever asks when it has to be let go.
+    pub(super) fn for_pod(self, pod: &PodName) -> Self {
+        let inner = Inner { pod: Some(pod.clone()), ..(*self.inner).clone() };
         Self { inner: Arc::new(inner) }
     }
 
     /// Everything that can be decided about this permit, with the pod where it is known.
     pub(super) fn decide(&self, pod: Option<&PodFacts>, now: Timestamp) -> Result<(), Refusal> {
-        let Inner { terms, granted, window, action, namespace, request, .. } = &*self.inner;
+        self.decide_by(&self.inner.terms, pod, now)
+    }
+
+    /// The same by another policy of the name: the one that is in force now.
+    pub(super) fn decide_by(
+        &self,
+        policy: &Policy,
+        pod: Option<&PodFacts>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Inner { granted, window, action, namespace, request, .. } = &*self.inner;
         let person = self.inner.person.person();
         let question = Question {
             who: &person,
@@ -166,10 +185,14 @@ impl Permit {
             history: &History::default(),
             now,
         };
-        let target =
-            pod.map(|pod| TargetFacts { pod: &pod.name, container: None, labels: &pod.labels, owner: None });
+        let target = pod.map(|pod| TargetFacts {
+            pod: &pod.name,
+            container: pod.container.as_ref(),
+            labels: &pod.labels,
+            owner: pod.owner.as_ref(),
+        });
         let used = Use { action, namespace, target };
-        permits(terms, granted, window, &question, &used, now).map_err(|denied| Refusal {
+        permits(policy, granted, window, &question, &used, now).map_err(|denied| Refusal {
             what: format!("{action} in `{namespace}` with grant `{request}`: {}", denied.why),
             rule: format!("policy `{}`: {}", denied.policy, denied.rule),
             hint: String::new(),
@@ -212,6 +235,10 @@ pub struct PodFacts {
     pub name: PodName,
     /// Its labels, as the API server has them now.
     pub labels: BTreeMap<String, String>,
+    /// The workload that made it.
+    pub owner: Option<Workload>,
+    /// The container that is meant, where one is.
+    pub container: Option<ContainerName>,
 }
 
 /// Why a grant opens nothing any more. [`fmt::Display`] says it to the person whose session is cut.

@@ -1,13 +1,16 @@
 //! The policies in force. A policy that cannot be read is skipped loudly; if it could be read before, its last good
 //! form stays in force. That memory is the process's own: after a restart a bad policy opens nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
 use sallyport_policy::{Policy, PolicyName};
 
+use tokio::sync::watch;
+
+use super::directory::{Directory, Known};
 use crate::audit::{Audit, Event, Kind, Outcome};
 use crate::clock::SharedClock;
 use crate::crd::{AccessPolicy, Entry, Mirror, ObservedPolicy};
@@ -25,7 +28,55 @@ pub(super) type Table = BTreeMap<String, Arc<InForce>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum News {
     Loaded(String),
-    Rejected { name: String, why: String, kept: bool },
+    Rejected {
+        name: String,
+        why: String,
+        kept: bool,
+    },
+    /// A file with a mistake.
+    Broken {
+        why: String,
+    },
+}
+
+/// Both sources of change.
+#[derive(Debug)]
+pub(super) struct Changes {
+    cluster: watch::Receiver<u64>,
+    files: Option<watch::Receiver<u64>>,
+}
+
+impl Changes {
+    /// Waits for the next one; false when there will be none.
+    pub(super) async fn next(&mut self) -> bool {
+        match &mut self.files {
+            None => self.cluster.changed().await.is_ok(),
+            Some(files) => tokio::select! {
+                changed = self.cluster.changed() => changed.is_ok(),
+                changed = files.changed() => changed.is_ok(),
+            },
+        }
+    }
+}
+
+/// The policies of the cluster and of the files together. A name that is there twice is an error, so that its last good
+/// version stays in force until it is there once.
+fn merged(cluster: Vec<(String, Entry<AccessPolicy>)>, known: &Known) -> Vec<(String, Entry<AccessPolicy>)> {
+    let mut all: BTreeMap<String, (String, Entry<AccessPolicy>)> =
+        cluster.into_iter().map(|(name, entry)| (name, ("the cluster".to_owned(), entry))).collect();
+    for (path, policy) in known.policies() {
+        let place = format!("`{}`", path.display());
+        match all.entry(policy.name_any()) {
+            btree_map::Entry::Vacant(free) => {
+                free.insert((place, Ok(Arc::clone(policy))));
+            }
+            btree_map::Entry::Occupied(mut taken) => {
+                let (first, entry) = taken.get_mut();
+                *entry = Err(Arc::from(format!("it is in {first} and in {place}: take one of both away")));
+            }
+        }
+    }
+    all.into_iter().map(|(name, (_, entry))| (name, entry)).collect()
 }
 
 #[derive(Debug, Default)]
@@ -33,31 +84,47 @@ struct State {
     table: Arc<Table>,
     /// What was last said about each object that cannot be read.
     rejected: BTreeMap<String, String>,
-    /// The mirror's change that `table` was made from.
-    made_from: Option<u64>,
+    /// What was last said about files.
+    broken: Vec<String>,
+    /// The mirror's and the directory's change that `table` was made from.
+    made_from: Option<(u64, Option<u64>)>,
 }
 
 /// Reads policies as they change.
 #[derive(Debug)]
 pub(super) struct Policies {
     mirror: Mirror<AccessPolicy>,
+    directory: Option<Directory>,
     state: Mutex<State>,
     clock: SharedClock,
     audit: Audit,
 }
 
 impl Policies {
-    pub(super) fn new(mirror: Mirror<AccessPolicy>, clock: SharedClock, audit: Audit) -> Self {
-        Self { mirror, state: Mutex::default(), clock, audit }
+    pub(super) fn new(
+        mirror: Mirror<AccessPolicy>,
+        directory: Option<Directory>,
+        clock: SharedClock,
+        audit: Audit,
+    ) -> Self {
+        Self { mirror, directory, state: Mutex::default(), clock, audit }
+    }
+
+    /// Tells of changes, wherever they come from.
+    pub(super) fn changes(&self) -> Changes {
+        Changes { cluster: self.mirror.changes(), files: self.directory.as_ref().map(Directory::changes) }
     }
 
     /// The table as of now.
     pub(super) fn current(&self) -> Arc<Table> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let change = *self.mirror.changes().borrow();
+        let files = self.directory.as_ref().map(|directory| *directory.changes().borrow());
+        let change = (*self.mirror.changes().borrow(), files);
         if state.made_from != Some(change) {
             state.made_from = Some(change);
-            for news in state.update(self.mirror.entries()) {
+            let known = self.directory.as_ref().map(Directory::known).unwrap_or_default();
+            let news = state.update(merged(self.mirror.entries(), &known));
+            for news in news.into_iter().chain(state.files(known.problems)) {
                 self.announce(news);
             }
         }
@@ -84,6 +151,11 @@ impl Policies {
             News::Loaded(name) => {
                 Event { policy: Some(name), ..Event::new(now, Kind::PolicyLoaded, Outcome::Ok) }
             }
+            News::Broken { why } => {
+                tracing::error!(why, "a policy file has a mistake; what was good in it stays in force");
+                let why = Some(format!("{why}; what was good in the file stays in force"));
+                Event { why, ..Event::new(now, Kind::PolicyRejected, Outcome::Failed) }
+            }
             News::Rejected { name, why, kept } => {
                 let then = if kept { "the last good version stays in force" } else { "it is not in force" };
                 tracing::error!(policy = name, why, "an AccessPolicy cannot be used; {then}");
@@ -95,6 +167,14 @@ impl Policies {
 }
 
 impl State {
+    /// What is new about broken files.
+    fn files(&mut self, problems: Vec<String>) -> Vec<News> {
+        let fresh = problems.iter().filter(|why| !self.broken.contains(why));
+        let news = fresh.map(|why| News::Broken { why: why.clone() }).collect();
+        self.broken = problems;
+        news
+    }
+
     fn update(&mut self, entries: Vec<(String, Entry<AccessPolicy>)>) -> Vec<News> {
         let mut news = Vec::new();
         let mut table = Table::new();

@@ -7,7 +7,7 @@ use sallyport_policy::{Person, Policy, Principal, may_approve};
 
 use super::policies::Table;
 use super::{ApprovalView, CheckView, PolicyView, RequestView, ReviewView, StageView, VerdictView};
-use crate::crd::{AccessRequest, HookAnswer, Phase, Verdict};
+use crate::crd::{AccessRequest, HookAnswer, Phase, Requester, Verdict};
 use crate::identity::Identity;
 
 /// How long what has ended stays in the lists.
@@ -23,6 +23,20 @@ pub(super) fn principal(who: &Identity) -> Principal {
         subject: who.subject().to_owned(),
         username: who.username().to_owned(),
     }
+}
+
+/// Whether somebody is who asked: the same account, or, where the API server vouched for a request that was made with
+/// `kubectl`, the same username.
+pub(super) fn is_requester(who: &Identity, requester: &Requester) -> bool {
+    if requester.issuer == super::seal::KUBERNETES {
+        return requester.username == who.username() && requester.subject == requester.username;
+    }
+    requester.issuer == who.issuer() && requester.subject == who.subject()
+}
+
+/// Who acts: themselves, or the requester that they are to the API server.
+pub(super) fn actor(who: &Identity, request: &AccessRequest) -> Principal {
+    if is_requester(who, &request.spec.requester) { (&request.spec.requester).into() } else { principal(who) }
 }
 
 pub(super) fn policy_view(policy: &Policy) -> PolicyView {
@@ -53,7 +67,7 @@ fn terms<'a>(life: Option<&'a Life>, table: &'a Table, name: &str) -> Option<&'a
 
 /// Whether this request concerns `who`: their own, or one of a policy whose approver they are.
 pub(super) fn concerns(request: &AccessRequest, who: &Identity, table: &Table) -> bool {
-    if principal(who).is(&(&request.spec.requester).into()) {
+    if is_requester(who, &request.spec.requester) {
         return true;
     }
     let approved = request.status.as_ref().and_then(|status| status.policy.as_ref());
@@ -124,7 +138,7 @@ pub(super) fn request_view(
         denial: status.denial.as_ref().map(verdict),
         revocation: status.revocation.as_ref().map(verdict),
         message: status.message,
-        mine: me.is(&requester),
+        mine: is_requester(who, &request.spec.requester),
         may_approve: waiting
             && policy.is_some_and(|policy| may_approve(policy, &requester, &me, &person).is_ok()),
         ticket: request.spec.ticket.clone(),
@@ -141,7 +155,7 @@ pub(super) fn request_view(
         approved_by_rule: status.approved_by_rule,
         break_glass: status.review.is_some() || policy.is_some_and(Policy::is_break_glass),
         may_review: open_review
-            && !me.is(&requester)
+            && !is_requester(who, &request.spec.requester)
             && reviewers.is_some_and(|groups| person.in_any(groups).is_some()),
         review: status.review.map(|review| ReviewView {
             verdict: review.verdict,

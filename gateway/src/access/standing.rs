@@ -10,7 +10,7 @@ use crate::crd::ObservedPolicy;
 #[derive(Debug, Clone)]
 pub enum Standing {
     /// This policy.
-    InForce(Box<Policy>),
+    InForce(Policy),
     /// There is something that cannot be read, or our copy is too old to tell.
     Unknown,
     /// Nothing.
@@ -26,7 +26,7 @@ impl Access {
             return Standing::Unknown;
         }
         match self.inner.policies.get(&name) {
-            Some(in_force) => Standing::InForce(Box::new(in_force.policy.clone())),
+            Some(in_force) => Standing::InForce(in_force.policy.clone()),
             None if self.inner.policies.is_rejected(&name) => Standing::Unknown,
             None => Standing::Nothing,
         }

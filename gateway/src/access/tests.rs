@@ -50,7 +50,14 @@ impl House {
         for policy in policies {
             fake.put("accesspolicies", policy);
         }
-        let access = Access::start(fake.client(), clock.clone(), audit.clone()).await.unwrap();
+        let access = Access::start(
+            fake.client(),
+            crate::access::AccessSettings::default(),
+            clock.clone(),
+            audit.clone(),
+        )
+        .await
+        .unwrap();
         let mut house = Self { fake, clock, audit, access, reconciling: None };
         house.reconcile();
         house
@@ -124,7 +131,7 @@ pub(super) fn payments() -> Namespace {
 
 pub(super) fn pod(app: &str) -> PodFacts {
     let labels = std::collections::BTreeMap::from([("app".to_owned(), app.to_owned())]);
-    PodFacts { name: PodName::parse("pod-0").unwrap(), labels }
+    PodFacts { name: PodName::parse("pod-0").unwrap(), labels, owner: None, container: None }
 }
 
 #[tokio::test]

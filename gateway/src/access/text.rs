@@ -36,6 +36,24 @@ pub(super) fn reason(given: Option<String>) -> Result<Option<String>, AccessErro
     }
 }
 
+/// The longest ticket, in characters.
+const LONGEST_TICKET: usize = 256;
+
+/// A ticket without what cannot be seen; `None` where nothing is left.
+///
+/// # Errors
+/// When it is longer than [`LONGEST_TICKET`].
+pub(super) fn ticket(given: Option<String>) -> Result<Option<String>, AccessError> {
+    let cleaned = reason(given)
+        .map_err(|_| AccessError::Invalid(format!("a ticket has at most {LONGEST_TICKET} characters")))?;
+    match cleaned {
+        Some(text) if text.chars().count() > LONGEST_TICKET => {
+            Err(AccessError::Invalid(format!("a ticket has at most {LONGEST_TICKET} characters")))
+        }
+        other => Ok(other),
+    }
+}
+
 /// Characters that change how others are laid out, with which a text can be made to show what it does not say.
 const fn is_layout(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -133,7 +133,7 @@ impl Bridge {
         session: &SessionId,
     ) -> Result<Admitted, BridgeError> {
         let found = self.find(&candidates, target, None, session).await?;
-        let (permit, pod) = admit(access, &candidates, &found.pods)?;
+        let (permit, pod) = admit(access, &candidates, &found.pods, &target)?;
         self.admitted(&permit, pod, target, session)
     }
 
@@ -156,7 +156,7 @@ impl Bridge {
             port.ok_or_else(|| BridgeError::Target("a port is a number from 1 to 65535".to_owned()))?;
         let candidates = access.authorize(who, Action::Forward { port }, &target.namespace).await?;
         let found = self.find(&candidates, &target, Some(port), session).await?;
-        let (permit, pod) = admit(access, &candidates, &found.pods)?;
+        let (permit, pod) = admit(access, &candidates, &found.pods, &target)?;
         let port = match &found.service_port {
             Some(service_port) => resolve::target_port(service_port, pod)?,
             None => port,
@@ -181,7 +181,8 @@ impl Bridge {
             match resolve::list(&caller, namespace, None).await {
                 Ok(pods) => {
                     let covered = |pod: &&Pod| {
-                        pod::facts(pod).is_ok_and(|facts| access.admit(candidates.clone(), &facts).is_ok())
+                        pod::facts(pod, None)
+                            .is_ok_and(|facts| access.admit(candidates.clone(), &facts).is_ok())
                     };
                     let mut rows: Vec<PodRow> = pods.iter().filter(covered).map(pods::row).collect();
                     rows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -264,7 +265,7 @@ impl Bridge {
             Action::Logs | Action::Look => {}
         }
         let caller = Caller::new(&self.base, &self.server, &self.clock, permit, session)?;
-        Ok(Admitted { caller, pod: pod::facts(pod)?.name, container })
+        Ok(Admitted { caller, pod: pod::facts(pod, None)?.name, container })
     }
 }
 
@@ -273,10 +274,12 @@ fn admit<'a>(
     access: &Access,
     candidates: &Candidates,
     pods: &'a [Pod],
+    target: &Target,
 ) -> Result<(Permit, &'a Pod), BridgeError> {
     let mut refused = None;
     for pod in pods {
-        match access.admit(candidates.clone(), &pod::facts(pod)?) {
+        let container = pod::container(pod, target.container.as_ref())?;
+        match access.admit(candidates.clone(), &pod::facts(pod, Some(&container))?) {
             Ok(permit) => return Ok((permit, pod)),
             Err(error) => _ = refused.get_or_insert(error),
         }

@@ -1,9 +1,10 @@
 //! What a pod says of itself: which of several is meant, which container, whether it runs.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use sallyport_policy::{ContainerName, PodName};
+use sallyport_policy::{ContainerName, PodName, Workload, WorkloadKind};
 
 use super::BridgeError;
 use crate::access::PodFacts;
@@ -13,10 +14,30 @@ use crate::terminal::clean;
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// What has to be known to decide about the pod.
-pub(super) fn facts(pod: &Pod) -> Result<PodFacts, BridgeError> {
+pub(super) fn facts(pod: &Pod, container: Option<&ContainerName>) -> Result<PodFacts, BridgeError> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let name = PodName::parse(name).map_err(|error| BridgeError::Target(error.to_string()))?;
-    Ok(PodFacts { name, labels: pod.metadata.labels.clone().unwrap_or_default() })
+    let labels = pod.metadata.labels.clone().unwrap_or_default();
+    Ok(PodFacts { name, owner: owner(pod, &labels), labels, container: container.cloned() })
+}
+
+/// The workload that made the pod, by what the API server says of its controller. A Deployment's pod belongs to a
+/// ReplicaSet that is called after the Deployment and the pod's template. Whoever may create pods in the namespace could
+/// pretend; whoever may do that needs no grant.
+fn owner(pod: &Pod, labels: &BTreeMap<String, String>) -> Option<Workload> {
+    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
+    let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
+    let (kind, name) = match owner.kind.as_str() {
+        "ReplicaSet" => {
+            let hash = labels.get("pod-template-hash")?;
+            (WorkloadKind::Deployment, owner.name.strip_suffix(hash.as_str())?.strip_suffix('-')?)
+        }
+        "StatefulSet" => (WorkloadKind::StatefulSet, owner.name.as_str()),
+        "DaemonSet" => (WorkloadKind::DaemonSet, owner.name.as_str()),
+        "Job" => (WorkloadKind::Job, owner.name.as_str()),
+        _ => return None,
+    };
+    Some(Workload { kind, name: PodName::parse(name).ok()? })
 }
 
 /// Orders pods as kubectl does when one of several is meant, best first: on a node before not, running before unknown

@@ -23,6 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use russh::keys::ssh_key::{self, HashAlg};
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 
@@ -163,6 +164,22 @@ impl Authority {
     #[must_use]
     pub fn user_ca_public(&self) -> &PublicKey {
         self.user_ca.public_key()
+    }
+
+    /// A secret for one purpose that every gateway of this installation has, and nobody else: derived from the key that
+    /// signs people's certificates, so that whoever knows it could be anybody anyway.
+    #[must_use]
+    pub fn secret(&self, purpose: &str) -> [u8; 32] {
+        let seed = match self.user_ca.key_data() {
+            ssh_key::private::KeypairData::Ed25519(pair) => pair.private.to_bytes(),
+            // `files::read_key` takes no other kind.
+            _ => return [0; 32],
+        };
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &seed);
+        let mut secret = [0; 32];
+        let tag = hmac::sign(&key, format!("sallyport {purpose}").as_bytes());
+        secret.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+        secret
     }
 
     /// The key that signs the host certificate, for `@cert-authority` lines in `known_hosts`.

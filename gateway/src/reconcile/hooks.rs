@@ -157,7 +157,7 @@ pub(super) async fn ask_all(keeper: &Keeper, asks: &Arc<dyn Asks>) {
 async fn one(keeper: &Keeper, asks: &Arc<dyn Asks>, request: &AccessRequest, check: &str) -> bool {
     let hands = &keeper.hands;
     let policy = match (request.life().map(|life| life.stage), keeper.access.standing(&request.spec.policy)) {
-        (Ok(Stage::Approved { terms, .. } | Stage::Active { terms, .. }), _) => terms,
+        (Ok(Stage::Approved { terms, .. } | Stage::Active { terms, .. }), _) => *terms,
         (Ok(Stage::Pending { .. }), Standing::InForce(policy)) => policy,
         _ => return false,
     };

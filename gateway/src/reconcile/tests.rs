@@ -55,7 +55,14 @@ impl Bench {
     async fn run_with(&mut self, settings: Settings) -> watch::Receiver<bool> {
         let (stop, (leads, led)) = (CancellationToken::new(), watch::channel(false));
         let (client, clock, audit) = (self.fake.client(), self.clock.clone(), self.audit.clone());
-        let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
+        let access = Access::start(
+            client.clone(),
+            crate::access::AccessSettings::default(),
+            clock.clone(),
+            audit.clone(),
+        )
+        .await
+        .unwrap();
         tokio::spawn(run(client, access, settings, clock, audit, stop.clone(), leads));
         self.running.push(stop.drop_guard());
         led

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, AccessError};
+use crate::access::{Access, AccessError, AccessSettings, Seal};
 use crate::audit::{Audit, AuditError, Event, Kind, Outcome};
 use crate::bridge::{self, Bridge, BridgeError};
 use crate::ca::{Authority, CaError};
@@ -153,8 +153,9 @@ impl Gateway {
             audit.record(interrupted(&session, clock.now()));
         }
         let access =
-            Access::start(client.clone(), clock.clone(), audit.clone()).await.map_err(ServeError::Access)?;
-        access.let_lock(config.locks.groups.clone());
+            Access::start(client.clone(), access_settings(config, &authority), clock.clone(), audit.clone())
+                .await
+                .map_err(ServeError::Access)?;
         rights::warn_about(&client).await;
         let checks = Checks::new(&config.hooks).map_err(ServeError::Checks)?;
         let bridge = Bridge::new(client.clone(), clock.clone());
@@ -249,6 +250,15 @@ fn in_pod(kubernetes: &kube::Config) -> bool {
 fn identity(ssh: SocketAddr) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}_{ssh}")
+}
+
+fn access_settings(config: &Config, authority: &Authority) -> AccessSettings {
+    AccessSettings {
+        seal: Some(Seal::new(&authority.secret("requests"))),
+        by_kubectl: config.requests.by_kubectl,
+        policies: config.policies.directory.clone(),
+        lockers: config.locks.groups.clone(),
+    }
 }
 
 fn settings(oidc: &config::Oidc) -> OidcSettings {

@@ -75,7 +75,10 @@ async fn trial(client: kube::Client) {
 
     let (clock, audit): (SharedClock, _) = (Arc::new(SystemClock), Audit::in_memory());
     let stop = CancellationToken::new();
-    let access = Access::start(client.clone(), clock.clone(), audit.clone()).await.unwrap();
+    let access =
+        Access::start(client.clone(), crate::access::AccessSettings::default(), clock.clone(), audit.clone())
+            .await
+            .unwrap();
     // Two at once, as two gateways would.
     for name in ["one", "other"] {
         let settings = crate::reconcile::Settings::for_tests(name);

@@ -132,6 +132,9 @@ async fn a_start_without_lists_fails_by_saying_so() {
     let fake = Fake::at(Timestamp::UNIX_EPOCH);
     fake.faults(|_, _| Some(Fault::Status(403)));
     let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
-    let error = Access::start(fake.client(), clock, Audit::in_memory()).await.unwrap_err();
+    let error =
+        Access::start(fake.client(), crate::access::AccessSettings::default(), clock, Audit::in_memory())
+            .await
+            .unwrap_err();
     assert_eq!(error.exit_status(), 69);
 }
