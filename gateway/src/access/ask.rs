@@ -13,7 +13,7 @@ use super::policies::InForce;
 use super::seal::SEAL;
 use super::{Access, AccessError, Ask, Refusal, RequestView, is_conflict, show, text};
 use crate::audit::{Event, Kind, Outcome};
-use crate::crd::{AccessRequest, AccessRequestSpec, Requester, causes, to_the_millisecond};
+use crate::crd::{AccessRequest, AccessRequestSpec, Phase, Requester, causes, to_the_millisecond};
 use crate::identity::Identity;
 
 /// How many requests of one person may be open at once.
@@ -160,7 +160,14 @@ impl Access {
         let in_the_making = u32::try_from(in_the_making).unwrap_or(u32::MAX);
         asked.history.open_now = asked.history.open_now.saturating_add(in_the_making);
         asked.history.asked_last_hour = asked.history.asked_last_hour.saturating_add(in_the_making);
-        if extends.is_some() {
+        if let Some(from) = &extends {
+            let open = |request: &Arc<AccessRequest>| {
+                show::is_requester(who, &request.spec.requester)
+                    && request.status.as_ref().is_some_and(|status| status.phase == Phase::Active)
+            };
+            if !self.inner.requests.get(from.as_str()).as_ref().is_some_and(open) {
+                return Err(AccessError::Invalid(format!("`{from}` is no open grant of yours to go on from")));
+            }
             // It takes the place of the one that it goes on from.
             asked.history.open_now = asked.history.open_now.saturating_sub(1);
         }

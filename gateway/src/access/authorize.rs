@@ -73,7 +73,7 @@ impl Access {
             permit.decide(Some(pod), now).is_ok() && self.still_permits(permit, Some(pod), now)
         };
         match candidates.permits.into_iter().find(covers) {
-            Some(permit) => Ok(permit.for_pod(&pod.name)),
+            Some(permit) => Ok(permit.for_pod(pod)),
             None => Err(self.refuse_use(best.person(), best.action(), best.namespace(), Some((&best, pod)))),
         }
     }
@@ -153,7 +153,7 @@ impl Access {
 
     /// Whether the policy as it is now allows it too. What is not in force allows nothing more; one that cannot be read
     /// any more leaves what it allowed when it could.
-    fn still_permits(&self, permit: &Permit, pod: Option<&PodFacts>, now: jiff::Timestamp) -> bool {
+    pub(super) fn still_permits(&self, permit: &Permit, pod: Option<&PodFacts>, now: jiff::Timestamp) -> bool {
         match self.standing(permit.policy().as_str()) {
             Standing::InForce(policy) => {
                 policy == permit.inner.terms || permit.decide_by(&policy, pod, now).is_ok()

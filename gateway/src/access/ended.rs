@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use sallyport_policy::lifecycle::{Cause, End, Stage};
 
 use super::{Access, GrantEnd, Permit};
+use crate::audit::{Event, Kind, Outcome};
 
 /// How often it is asked whether our copy is still current.
 const BEAT: Duration = Duration::from_millis(500);
@@ -31,7 +32,10 @@ pub(super) async fn ended(access: Access, permit: Permit) -> GrantEnd {
             }
             // Time is up; a grant that goes on from this one takes the session over.
             Err(GrantEnd::Expired) => match access.successor(&permit) {
-                Some(next) => permit = next,
+                Some(next) => {
+                    access.note_handover(&permit, &next);
+                    permit = next;
+                }
                 None => return GrantEnd::Expired,
             },
             Err(end) => return end,
@@ -48,6 +52,17 @@ impl Access {
         self.successor(permit).map_or(own, |next| next.ends_at().max(own))
     }
 
+    fn note_handover(&self, from: &Permit, to: &Permit) {
+        self.inner.audit.record(Event {
+            person: Some(to.person().audit_person()),
+            request: Some(to.request().to_string()),
+            policy: Some(to.policy().to_string()),
+            why: Some(format!("a session of grant `{}` goes on under this one", from.request())),
+            until: Some(to.ends_at()),
+            ..Event::new(self.now(), Kind::GrantExtended, Outcome::Ok)
+        });
+    }
+
     /// The open grant of the same person that goes on from this permit's, for the same use of the same scope.
     fn successor(&self, permit: &Permit) -> Option<Permit> {
         let inner = &permit.inner;
@@ -58,6 +73,15 @@ impl Access {
             .filter(|request| request.spec.extends.as_deref() == Some(name))
             .filter_map(|request| self.permit(request, &inner.person, &inner.action, &inner.namespace))
             .filter(|next| next.inner.granted == inner.granted)
+            // The session stays in its pod: what decides about that pod decides under the new grant too.
+            .filter(|next| {
+                let (pod, now) = (inner.pod.as_ref(), self.now());
+                next.decide(pod, now).is_ok() && self.still_permits(next, pod, now)
+            })
+            .map(|next| match &inner.pod {
+                Some(pod) => next.for_pod(pod),
+                None => next,
+            })
             .collect();
         next.sort_by_key(Permit::ends_at);
         next.pop()
@@ -67,7 +91,8 @@ impl Access {
 /// Until when the permit's grant is open, or why it holds no more.
 fn look(access: &Access, permit: &Permit) -> Result<Timestamp, GrantEnd> {
     let now = access.now();
-    if !access.inner.requests.health().is_fresh() {
+    // Old locks count as no news: a lock on a pod is kept here alone.
+    if !access.inner.requests.health().is_fresh() || !access.inner.locks.health().is_fresh() {
         // Without news nothing is longer than it was.
         return Err(if now >= permit.ends_at() { GrantEnd::Expired } else { GrantEnd::OutOfReach });
     }
@@ -79,7 +104,7 @@ fn look(access: &Access, permit: &Permit) -> Result<Timestamp, GrantEnd> {
         return Err(GrantEnd::Gone);
     }
     let Ok(life) = request.life() else { return Err(GrantEnd::Gone) };
-    let (namespace, pod) = (permit.namespace(), permit.inner.pod.as_ref());
+    let (namespace, pod) = (permit.namespace(), permit.inner.pod.as_ref().map(|pod| &pod.name));
     if let Some(shut) = access.shut_out_of(permit.person().username(), namespace, pod) {
         return Err(GrantEnd::Lapsed { cause: Cause::Lock, why: shut.what });
     }

@@ -53,7 +53,7 @@ impl Access {
         })?;
         let life = stored.life().map_err(|_| unreadable())?;
         if !show::is_requester(who, &stored.spec.requester) {
-            return Err(unreadable());
+            return Err(AccessError::Invalid(format!("request `{name}` is not yours to go on with")));
         }
         let longest = self
             .inner

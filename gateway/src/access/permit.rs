@@ -38,7 +38,7 @@ pub(super) struct Inner {
     pub(super) reason: Option<String>,
     pub(super) terms: Policy,
     /// The pod that it was given for, once that is known.
-    pub(super) pod: Option<PodName>,
+    pub(super) pod: Option<PodFacts>,
 }
 
 impl Permit {
@@ -94,6 +94,12 @@ impl Permit {
     #[must_use]
     pub fn policy(&self) -> &PolicyName {
         self.inner.terms.name()
+    }
+
+    /// Whether it was given by breaking the glass.
+    #[must_use]
+    pub fn is_break_glass(&self) -> bool {
+        self.inner.terms.is_break_glass()
     }
 
     /// Whether shells and commands must be on record.
@@ -156,7 +162,7 @@ impl Permit {
     }
 
     /// The same for one pod, which is then known to whoever asks when it has to be let go.
-    pub(super) fn for_pod(self, pod: &PodName) -> Self {
+    pub(super) fn for_pod(self, pod: &PodFacts) -> Self {
         let inner = Inner { pod: Some(pod.clone()), ..(*self.inner).clone() };
         Self { inner: Arc::new(inner) }
     }

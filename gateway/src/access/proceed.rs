@@ -13,7 +13,15 @@ use crate::audit::{Event, Kind, Outcome, Person as AuditPerson};
 use crate::crd::{AccessRequest, to_the_millisecond};
 
 /// How long a request without a seal may be on its way to a gateway that knows how to take it.
-const NOTICED_AFTER: Duration = Duration::from_secs(30);
+const NOTICED_AFTER: Duration = Duration::from_secs(10);
+
+/// What is to be done.
+enum Next {
+    /// It fails, for this reason.
+    Fail(String),
+    /// It goes on.
+    Open { by_rule: bool },
+}
 
 impl Access {
     /// Whether it may be decided about: a gateway of ours made it, or admission vouches for its requester.
@@ -42,69 +50,82 @@ impl Access {
         }
     }
 
-    /// Goes on with a pending request as far as it goes without a person. Doing it again changes nothing. What may not
-    /// be asked, or is nobody's whom we know, fails.
-    ///
-    /// # Errors
-    /// When the API server cannot be asked, or others were faster; it is tried again.
-    pub async fn proceed(&self, name: &RequestName) -> Result<(), AccessError> {
-        self.must_be_fresh()?;
-        let Some(stored) = self.get_live(name).await? else { return Ok(()) };
-        let Ok(life) = stored.life() else { return Ok(()) };
-        let Stage::Pending { terms } = &life.stage else { return Ok(()) };
-        let fresh = terms.is_none() && life.approvals.is_empty();
-        if let Err(why) = self.vouched(&stored) {
-            let age = stored.creation_timestamp().and_then(|made| made.0.checked_add(NOTICED_AFTER).ok());
-            return if age.is_some_and(|noticed| self.now() < noticed) {
-                Ok(())
-            } else {
-                self.fail(&stored, &why).await
-            };
+    /// What is to be done with a pending request that waits for nobody's command, from the copy at hand.
+    fn next(&self, request: &AccessRequest) -> Option<Next> {
+        let Ok(life) = request.life() else { return None };
+        let Stage::Pending { terms } = &life.stage else { return None };
+        if let Err(why) = self.vouched(request) {
+            let made = request.creation_timestamp()?.0;
+            let noticed = made.checked_add(NOTICED_AFTER).ok()?;
+            return (self.now() >= noticed).then_some(Next::Fail(why));
         }
-        let Some(in_force) = self.inner.policies.get(&life.asked.policy) else { return Ok(()) };
-        let requester = &stored.spec.requester;
+        let in_force = self.inner.policies.get(&life.asked.policy)?;
+        let policy = &in_force.policy;
+        let requester = &request.spec.requester;
         let person = Person {
             username: requester.username.clone(),
             groups: requester.groups.iter().cloned().collect(),
         };
-        let past = self.past_of(&stored);
-        let now = self.now();
+        let (past, now) = (self.past_of(request), self.now());
         let question = Question {
             who: &person,
             scope: &life.asked.scope,
             duration: life.asked.duration,
-            reason: stored.spec.reason.as_deref(),
-            ticket: stored.spec.ticket.as_deref(),
-            start: stored.spec.start_at.unwrap_or(now),
+            reason: request.spec.reason.as_deref(),
+            ticket: request.spec.ticket.as_deref(),
+            start: request.spec.start_at.unwrap_or(now),
             history: &past,
             now,
         };
-        // A gateway asks before it makes a request; the API server does not.
-        if fresh
-            && !self.inner.settings.seal.as_ref().is_none_or(|seal| seal.is_on(&stored))
-            && let Err(denied) = may_ask(&in_force.policy, &question)
-        {
-            return self.fail(&stored, &denied.to_string()).await;
+        if terms.is_none() && life.approvals.is_empty() {
+            // One of ours is opened by the gateway that made it, and by no other: only that one knew that its
+            // requester was there.
+            let theirs = self.inner.settings.seal.as_ref().is_some_and(|seal| !seal.is_on(request));
+            return theirs.then(|| match may_ask(policy, &question) {
+                // A gateway asks before it makes a request; the API server does not.
+                Err(denied) => Next::Fail(denied.to_string()),
+                Ok(_) => Next::Open { by_rule: auto_approves(policy, &question) },
+            });
         }
-        let by_rule = auto_approves(&in_force.policy, &question);
-        let before = life.clone();
-        let opened =
-            step(life, &Command::Open { policy: &in_force.policy, by_rule }, to_the_millisecond(now));
+        // What a check has held up, and a condition lets in now that it has agreed.
+        let held_up =
+            !policy.hooks().is_empty() && policy.has_auto_approve() && life.unchecked(policy).is_empty();
+        (held_up && auto_approves(policy, &question)).then_some(Next::Open { by_rule: true })
+    }
+
+    /// Whether [`Access::proceed`] has something to do.
+    #[must_use]
+    pub fn can_proceed(&self, request: &AccessRequest) -> bool {
+        self.healthy() && self.next(request).is_some()
+    }
+
+    /// Goes on with a pending request as far as it goes without a person, and says whether something was written. Doing
+    /// it again changes nothing. What may not be asked, or is nobody's whom we know, fails.
+    ///
+    /// # Errors
+    /// When the API server cannot be asked, or others were faster; it is tried again.
+    pub async fn proceed(&self, name: &RequestName) -> Result<bool, AccessError> {
+        self.must_be_fresh()?;
+        let Some(stored) = self.get_live(name).await? else { return Ok(false) };
+        let by_rule = match self.next(&stored) {
+            None => return Ok(false),
+            Some(Next::Fail(why)) => return self.fail(&stored, &why).await.map(|()| true),
+            Some(Next::Open { by_rule }) => by_rule,
+        };
+        let Ok(life) = stored.life() else { return Ok(false) };
+        let Some(in_force) = self.inner.policies.get(&life.asked.policy) else { return Ok(false) };
+        let command = Command::Open { policy: &in_force.policy, by_rule };
+        let opened = step(life, &command, to_the_millisecond(self.now()));
         if let Some(denied) = opened.refused {
-            return self.fail(&stored, &denied.to_string()).await;
+            return self.fail(&stored, &denied.to_string()).await.map(|()| true);
         }
-        if opened.life == before {
-            return Ok(());
+        if self.write(&stored, &opened.life, Some((*in_force).clone())).await?.is_none() {
+            return Err(AccessError::Busy { name: name.to_string() });
         }
-        match self.write(&stored, &opened.life, Some((*in_force).clone())).await? {
-            None => Err(AccessError::Busy { name: name.to_string() }),
-            Some(_) => {
-                if opened.effects.contains(&Effect::Prepare) {
-                    self.say(&stored, Kind::RequestApproved, Outcome::Ok, "no person has to approve it");
-                }
-                Ok(())
-            }
+        if opened.effects.contains(&Effect::Prepare) {
+            self.say(&stored, Kind::RequestApproved, Outcome::Ok, "no person has to approve it");
         }
+        Ok(true)
     }
 
     async fn fail(&self, stored: &AccessRequest, why: &str) -> Result<(), AccessError> {

@@ -222,20 +222,23 @@ async fn a_request_of_the_same_name_is_another_grant() {
 }
 
 #[tokio::test]
-async fn what_was_approved_is_what_runs_whatever_becomes_of_the_policy() {
+async fn a_grant_allows_what_both_the_policy_as_approved_and_the_one_in_force_allow() {
     let house = House::open().await;
     house.grant().await;
-    let mut narrower = policy("debug", 1);
-    narrower["spec"]["allow"] = json!({"logs": true});
-    house.fake.put("accesspolicies", &narrower);
-    house
-        .until("the policy is read", |house| {
-            house.events().iter().filter(|kind| **kind == Kind::PolicyLoaded).count() == 2
-        })
-        .await;
+    // Wider than what was approved: nothing is gained.
+    let mut changed = policy("debug", 1);
+    changed["spec"]["allow"] = json!({"exec": true, "logs": true});
+    house.fake.put("accesspolicies", &changed);
+    let loaded = |house: &House| house.events().iter().filter(|kind| **kind == Kind::PolicyLoaded).count();
+    house.until("the wider policy is read", |house| loaded(house) == 2).await;
     assert!(house.permit(&alice()).await.is_ok());
     let logs = house.access.authorize(&alice(), Action::Logs, &payments()).await;
     assert_eq!(logs.unwrap_err().exit_status(), 77);
+    // Narrower: what it no longer has is lost.
+    changed["spec"]["allow"] = json!({"logs": true});
+    house.fake.put("accesspolicies", &changed);
+    house.until("the narrower policy is read", |house| loaded(house) == 3).await;
+    assert_eq!(house.permit(&alice()).await.unwrap_err().exit_status(), 77);
 }
 
 #[tokio::test]

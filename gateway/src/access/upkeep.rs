@@ -10,12 +10,14 @@ use sallyport_policy::lifecycle::{Cause, Command, Stage, step};
 use sallyport_policy::{Principal, RequestName};
 
 use super::{Access, AccessError, Permit, show};
-use crate::audit::{Event, Kind, Outcome};
+use crate::audit::{Event, Kind, Outcome, Person};
 use crate::crd::{AccessRequest, to_the_millisecond};
 use crate::identity::Identity;
 
 /// How often a write is tried against others' writes.
 const ATTEMPTS: usize = 5;
+/// What could not be written is not tried again for this long.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How many grants are remembered at most; beyond that the oldest memory goes, which costs a write and nothing else.
 const MOST: usize = 10_000;
 
@@ -65,6 +67,8 @@ impl Access {
         tokio::spawn(async move {
             if let Err(error) = access.write_use(&name, &uid, idle.is_some(), now).await {
                 tracing::warn!(request = %name, %error, "the use of a grant could not be written down");
+                // Not with every use: whoever keeps the API server from answering must not be asked the more.
+                tokio::time::sleep(AGAIN_AFTER).await;
                 access.inner.uses.forget(&uid);
             }
         });
@@ -173,11 +177,19 @@ impl Access {
                 return Ok(false);
             }
             if self.write(&stored, &ended.life, None).await?.is_some() {
+                let who = &stored.spec.requester;
+                let had_window = stored.status.as_ref().is_some_and(|status| status.window.is_some());
+                let kind = if had_window { Kind::GrantEnded } else { Kind::RequestDenied };
                 self.inner.audit.record(Event {
+                    person: Some(Person {
+                        username: who.username.clone(),
+                        issuer: Some(who.issuer.clone()),
+                        subject: Some(who.subject.clone()),
+                    }),
                     request: Some(name.to_string()),
                     policy: Some(stored.spec.policy.clone()),
                     why: Some(why.to_owned()),
-                    ..Event::new(self.now(), Kind::GrantEnded, Outcome::Ok)
+                    ..Event::new(self.now(), kind, Outcome::Ok)
                 });
                 return Ok(true);
             }

@@ -70,7 +70,11 @@ impl Keeper {
             }
             let moment = self.next_moment(&request, time);
             next = moment.into_iter().chain(next).min();
-            if due(waits, name) && !self.plan(&request, &there, &locks, around, time).is_empty() {
+            let wants = || {
+                !self.plan(&request, &there, &locks, around, time).is_empty()
+                    || self.access.can_proceed(&request)
+            };
+            if due(waits, name) && wants() {
                 work.push((name.to_owned(), there));
             }
         }
@@ -113,7 +117,7 @@ impl Keeper {
         let lapse = self.lapse(request, locks, now);
         let standing = self.access.standing(&request.spec.policy);
         let in_force = match &standing {
-            Standing::InForce(policy) => Some(&**policy),
+            Standing::InForce(policy) => Some(policy),
             Standing::Unknown | Standing::Nothing => None,
         };
         plan(request, there, View { now, locks, around, lapse: lapse.as_ref(), in_force })
@@ -133,6 +137,23 @@ impl Keeper {
         moments.into_iter().flatten().filter(|moment| *moment > now).min()
     }
 
+    /// Goes on with a request that waits for nobody: one made with `kubectl`, or approved by a condition that holds now.
+    async fn proceed(&self, request: &AccessRequest) -> Result<(), ActError> {
+        let phase = request.status.as_ref().map(|status| status.phase).unwrap_or_default();
+        let Ok(name) = request.request_name() else { return Ok(()) };
+        if phase != Phase::Pending || !self.access.can_proceed(request) {
+            return Ok(());
+        }
+        match self.access.proceed(&name).await {
+            Ok(true) => Err(ActError::Conflict),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                tracing::warn!(request = %name, %error, "a request could not be taken further; trying again");
+                Ok(())
+            }
+        }
+    }
+
     /// Brings what one request has opened in line with what the API server says of it now.
     async fn settle(&self, name: &str, there: &[Piece], around: &Surroundings) -> Result<Done, ActError> {
         let hands = &self.hands;
@@ -144,6 +165,7 @@ impl Keeper {
             return Ok(Done::Well);
         };
         hands.requests.learn(request.clone());
+        self.proceed(&request).await?;
         let tasks = self.plan(&request, there, &self.locks.all(), around, hands.now());
         let repairs = tasks.iter().any(|task| match task {
             Task::Mend { difference, .. } => !difference.moved,
