@@ -166,7 +166,9 @@ impl Access {
                     && request.status.as_ref().is_some_and(|status| status.phase == Phase::Active)
             };
             if !self.inner.requests.get(from.as_str()).as_ref().is_some_and(open) {
-                return Err(AccessError::Invalid(format!("`{from}` is no open grant of yours to go on from")));
+                return Err(AccessError::Invalid(format!(
+                    "`{from}` is no open grant of yours to go on from"
+                )));
             }
             // It takes the place of the one that it goes on from.
             asked.history.open_now = asked.history.open_now.saturating_sub(1);

@@ -153,7 +153,12 @@ impl Access {
 
     /// Whether the policy as it is now allows it too. What is not in force allows nothing more; one that cannot be read
     /// any more leaves what it allowed when it could.
-    pub(super) fn still_permits(&self, permit: &Permit, pod: Option<&PodFacts>, now: jiff::Timestamp) -> bool {
+    pub(super) fn still_permits(
+        &self,
+        permit: &Permit,
+        pod: Option<&PodFacts>,
+        now: jiff::Timestamp,
+    ) -> bool {
         match self.standing(permit.policy().as_str()) {
             Standing::InForce(policy) => {
                 policy == permit.inner.terms || permit.decide_by(&policy, pod, now).is_ok()

@@ -227,7 +227,7 @@ async fn a_grant_allows_what_both_the_policy_as_approved_and_the_one_in_force_al
     house.grant().await;
     // Wider than what was approved: nothing is gained.
     let mut changed = policy("debug", 1);
-    changed["spec"]["allow"] = json!({"exec": true, "logs": true});
+    changed["spec"]["allow"] = json!({"shell": true, "exec": true, "logs": true});
     house.fake.put("accesspolicies", &changed);
     let loaded = |house: &House| house.events().iter().filter(|kind| **kind == Kind::PolicyLoaded).count();
     house.until("the wider policy is read", |house| loaded(house) == 2).await;

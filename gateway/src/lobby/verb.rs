@@ -106,7 +106,7 @@ const START: Flag = flag(
     "start",
     None,
     Value("WHEN"),
-    "when it begins: +30m, 14:00 (UTC), 14:00+02:00, 2026-11-21T14:00Z. Default: once approved",
+    "when it begins: +30m, 14:00 (UTC), 14:00+02:00, 2026-11-21T14:00Z",
 );
 const TICKET: Flag = flag("ticket", None, Value("TICKET"), "the ticket that it is for");
 const WORKLOADS: Flag =
