@@ -4,9 +4,9 @@
 //!
 //! The library's parser and interpreter recurse. What the parser is given is bounded before (length, words, brackets)
 //! and parsed on a stack that bears the worst of that; what is deeper than an evaluation may be on any thread is refused
-//! then. How deep `exists`, `all`, `map` and `filter` nest is bounded too, and so is the work of an evaluation, by the
-//! lists that there are: a person has at most some hundreds of groups.
+//! then. How deep `exists`, `all`, `map` and `filter` nest is bounded too, and so is the work of an evaluation ([`cost`]).
 
+mod cost;
 mod facts;
 mod names;
 
@@ -131,6 +131,7 @@ fn compile(source: &str) -> Result<(Program, Mentions), String> {
     let mut mentions = Mentions::default();
     let mut walk = Walk { program: &program, mentions: &mut mentions };
     walk.check(program.expression(), &mut Vec::new(), Depth::default())?;
+    cost::check(program.expression())?;
     Ok((program, mentions))
 }
 
