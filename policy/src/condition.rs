@@ -16,6 +16,7 @@ use cel::common::ast::{Expr, IdedExpr};
 use cel::{Context, Env, ExecutionError, Program, Value};
 
 pub(crate) use facts::Facts;
+pub(crate) use names::Mentions;
 
 /// The longest expression, in bytes.
 const LONGEST: usize = 4096;
@@ -40,13 +41,6 @@ pub struct Condition {
     mentions: Mentions,
 }
 
-/// What decides when a condition can be evaluated.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Mentions {
-    target: bool,
-    history: bool,
-}
-
 impl Condition {
     /// Compiles an expression.
     ///
@@ -69,6 +63,11 @@ impl Condition {
         Ok(condition)
     }
 
+    /// What it mentions.
+    pub(crate) const fn mentions(&self) -> Mentions {
+        self.mentions
+    }
+
     /// As it was written.
     #[must_use]
     pub fn source(&self) -> &str {
@@ -77,14 +76,14 @@ impl Condition {
 
     /// Whether it speaks of where a session goes, so that it is decided when a grant is used.
     #[must_use]
-    pub const fn needs_target(&self) -> bool {
-        self.mentions.target
+    pub fn needs_target(&self) -> bool {
+        self.mentions.has("target", "")
     }
 
     /// Whether it speaks of what the person asked before, so that it is decided when a request is made.
     #[must_use]
-    pub const fn needs_history(&self) -> bool {
-        self.mentions.history
+    pub fn needs_history(&self) -> bool {
+        self.mentions.has("history", "")
     }
 
     /// Whether it holds.
@@ -92,9 +91,7 @@ impl Condition {
     /// # Errors
     /// Why it cannot be evaluated, in words.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> Result<bool, String> {
-        let mut context = Context::with_env(Arc::clone(&STANDARD));
-        facts.bind(&mut context, self.mentions.target, self.mentions.history);
-        match self.program.execute(&context) {
+        match self.program.execute(facts.context()) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => Err(format!("it comes to {}, not to true or false", other.type_of())),
             Err(error) => Err(in_words(&error)),
@@ -228,6 +225,13 @@ impl<'a> Walk<'a> {
                     let near = names::nearest(&select.field, fields);
                     return Err(self.at(expr, &format!("there is no `{name}.{}`{near}", select.field)));
                 }
+                if let Expr::Ident(name) = &select.operand.expr
+                    && !bound.contains(&name.as_str())
+                    && names::is_variable(name)
+                {
+                    self.mentions.add(name, Some(&select.field));
+                    return Ok(());
+                }
                 self.check(&select.operand, bound, below)
             }
             Expr::Call(call) => {
@@ -271,15 +275,11 @@ impl<'a> Walk<'a> {
         if bound.contains(&name) || name.starts_with('@') || names::is_type(name) {
             return Ok(());
         }
-        match name {
-            "target" => self.mentions.target = true,
-            "history" => self.mentions.history = true,
-            _ if names::is_variable(name) => {}
-            _ => {
-                let near = names::nearest(name, names::VARIABLES);
-                return Err(self.at(expr, &format!("there is no `{name}`{near}")));
-            }
+        if !names::is_variable(name) {
+            let near = names::nearest(name, names::VARIABLES);
+            return Err(self.at(expr, &format!("there is no `{name}`{near}")));
         }
+        self.mentions.add(name, None);
         Ok(())
     }
 

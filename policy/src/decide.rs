@@ -10,7 +10,6 @@ use std::fmt;
 use crate::condition::{Condition, Facts};
 use crate::person::{Person, Principal};
 use crate::policy::Policy;
-use crate::question::Question;
 use crate::rule::{Denied, Rule};
 
 pub(crate) use asking::check as check_asking;
@@ -68,10 +67,6 @@ fn must_not(policy: &Policy, index: usize, facts: &Facts<'_>) -> Verdict {
         }
         Err(why) => Verdict::Forbids(format!("whether the policy forbids it cannot be evaluated: {why}")),
     }
-}
-
-fn facts<'a>(policy: &'a Policy, question: &'a Question<'a>) -> Facts<'a> {
-    Facts { policy, question, used: None }
 }
 
 /// "`a`, `b` or `c`".

@@ -1,5 +1,6 @@
 //! Why: a decision with every rule that led to it.
 
+use crate::condition::Facts;
 use crate::decide::{Verdict, asking_rules, auto_approves, check_asking};
 use crate::policy::Policy;
 use crate::question::Question;
@@ -47,13 +48,14 @@ pub struct Explanation {
 pub fn explain(policy: &Policy, question: &Question<'_>) -> Explanation {
     let mut steps = Vec::new();
     let mut denied = None;
+    let facts = Facts::new(policy, question, None);
     for rule in asking_rules(policy) {
         let step = |holds, why: &str| Step { rule, holds, why: why.to_owned() };
         if denied.is_some() {
             steps.push(step(None, "not reached"));
             continue;
         }
-        match check_asking(policy, question, rule) {
+        match check_asking(policy, question, &facts, rule) {
             Verdict::Holds => steps.push(step(Some(true), "")),
             Verdict::Forbids(why) => {
                 denied = Some(rule);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::condition::Condition;
+use crate::condition::{Condition, Mentions};
 use crate::names::{Namespace, PolicyName};
 use crate::ports::Ports;
 use crate::selector::Selector;
@@ -43,6 +43,8 @@ pub struct Rules {
     pub(crate) when: Option<Condition>,
     pub(crate) auto_approve: Option<Condition>,
     pub(crate) deny: Vec<DenyRule>,
+    /// What all of them mention.
+    pub(crate) mentions: Mentions,
     pub(crate) reason_required: bool,
     pub(crate) reason_pattern: Option<Pattern>,
     pub(crate) ticket_required: bool,

@@ -102,12 +102,8 @@ const NAMESPACES: Flag = flag(
 const FOR: Flag =
     flag("for", None, Value("DURATION"), "how long: 90s, 30m, 1h30m. Default: 1h, or what the policy has");
 const REASON: Flag = flag("reason", None, Words("WORDS"), "why; every word up to the next flag");
-const START: Flag = flag(
-    "start",
-    None,
-    Value("WHEN"),
-    "when it begins: +30m, 14:00 (UTC), 14:00+02:00, 2026-11-21T14:00Z",
-);
+const START: Flag =
+    flag("start", None, Value("WHEN"), "when it begins: +30m, 14:00 (UTC), 14:00+02:00, 2026-11-21T14:00Z");
 const TICKET: Flag = flag("ticket", None, Value("TICKET"), "the ticket that it is for");
 const WORKLOADS: Flag =
     flag("workload", None, Values("KIND/NAME"), "only its pods, wherever they are scheduled; or an argument");

@@ -5,7 +5,7 @@
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 
 /// The most steps.
-const MOST: u64 = 400_000;
+const MOST: u64 = 1_000_000;
 /// How many groups a person has at most, in this estimate.
 const GROUPS: u64 = 512;
 /// How many namespaces a request names at most, and labels a pod has in this estimate.

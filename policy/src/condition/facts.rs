@@ -9,6 +9,7 @@
 //! | `history` | openNow, askedLastHour, askedLastDay, deniedLastDay, grantedLastDay: int |
 //! | `target` | namespace, pod, container, action: text; labels: map of text |
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,16 +18,17 @@ use cel::{Context, Value};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use jiff::Timestamp;
 
+use super::STANDARD;
 use crate::policy::Policy;
 use crate::question::{Question, Use};
 
-/// What a condition is evaluated on.
-#[derive(Debug, Clone, Copy)]
+/// What the conditions of one decision are evaluated on. Put together when the first of them asks, and once.
 pub(crate) struct Facts<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) question: &'a Question<'a>,
+    policy: &'a Policy,
+    question: &'a Question<'a>,
     /// Where a grant is used; only what needs no target is evaluated without it.
-    pub(crate) used: Option<&'a Use<'a>>,
+    used: Option<&'a Use<'a>>,
+    context: OnceCell<Context<'static, 'static>>,
 }
 
 fn text(text: &str) -> Value {
@@ -54,31 +56,67 @@ pub(super) fn moment_for_tests(given: Timestamp) -> Value {
     moment(given)
 }
 
-impl Facts<'_> {
-    /// Binds the variables; `target` and `history` only for conditions that mention them.
-    pub(super) fn bind(&self, context: &mut Context<'_, '_>, target: bool, history: bool) {
+impl<'a> Facts<'a> {
+    pub(crate) const fn new(
+        policy: &'a Policy,
+        question: &'a Question<'a>,
+        used: Option<&'a Use<'a>>,
+    ) -> Self {
+        Self { policy, question, used, context: OnceCell::new() }
+    }
+
+    /// The variables, bound.
+    pub(super) fn context(&self) -> &Context<'static, 'static> {
+        self.context.get_or_init(|| {
+            let mut context = Context::with_env(Arc::clone(&STANDARD));
+            self.bind(&mut context);
+            context
+        })
+    }
+
+    /// Binds what the policy's conditions mention, and nothing else.
+    fn bind(&self, context: &mut Context<'_, '_>) {
         let Question { who, scope, duration, reason, ticket, start, history: past, now } = *self.question;
-        let groups = texts(&who.groups);
-        let ports = scope.ports.iter().map(|port| Value::Int(i64::from(*port))).collect();
-        let request = map([
-            ("policy", text(self.policy.name().as_str())),
-            ("namespaces", texts(&scope.namespaces)),
-            ("workloads", texts(&scope.workloads)),
-            ("pods", texts(&scope.pods)),
-            ("containers", texts(&scope.containers)),
-            ("ports", Value::List(Arc::new(ports))),
-            ("duration", Value::Duration(TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX))),
-            ("reason", text(reason.unwrap_or_default())),
-            ("ticket", text(ticket.unwrap_or_default())),
-            ("start", moment(start)),
-            ("breakGlass", Value::Bool(self.policy.is_break_glass())),
-        ]);
-        context.add_variable_from_value("request", request);
-        let person = map([("username", text(&who.username)), ("groups", groups.clone())]);
-        context.add_variable_from_value("person", person);
-        context.add_variable_from_value("groups", groups);
-        context.add_variable_from_value("now", moment(now));
-        if history {
+        let mentions = self.policy.mentions;
+        let mut request = HashMap::new();
+        let mut put = |field: &'static str, value: &dyn Fn() -> Value| {
+            if mentions.has("request", field) {
+                request.insert(Key::String(Arc::new(field.to_owned())), value());
+            }
+        };
+        put("policy", &|| text(self.policy.name().as_str()));
+        put("namespaces", &|| texts(&scope.namespaces));
+        put("workloads", &|| texts(&scope.workloads));
+        put("pods", &|| texts(&scope.pods));
+        put("containers", &|| texts(&scope.containers));
+        put("ports", &|| {
+            Value::List(Arc::new(scope.ports.iter().map(|port| Value::Int(i64::from(*port))).collect()))
+        });
+        put("duration", &|| Value::Duration(TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)));
+        put("reason", &|| text(reason.unwrap_or_default()));
+        put("ticket", &|| text(ticket.unwrap_or_default()));
+        put("start", &|| moment(start));
+        put("breakGlass", &|| Value::Bool(self.policy.is_break_glass()));
+        if !request.is_empty() {
+            context.add_variable_from_value("request", Value::Map(Map { map: Arc::new(request) }));
+        }
+        let mut person = HashMap::new();
+        if mentions.has("person", "username") {
+            person.insert(Key::String(Arc::new("username".to_owned())), text(&who.username));
+        }
+        if mentions.has("person", "groups") {
+            person.insert(Key::String(Arc::new("groups".to_owned())), texts(&who.groups));
+        }
+        if !person.is_empty() {
+            context.add_variable_from_value("person", Value::Map(Map { map: Arc::new(person) }));
+        }
+        if mentions.has("groups", "") {
+            context.add_variable_from_value("groups", texts(&who.groups));
+        }
+        if mentions.has("now", "") {
+            context.add_variable_from_value("now", moment(now));
+        }
+        if mentions.has("history", "") {
             let count = |number: u32| Value::Int(i64::from(number));
             let past = map([
                 ("openNow", count(past.open_now)),
@@ -89,7 +127,7 @@ impl Facts<'_> {
             ]);
             context.add_variable_from_value("history", past);
         }
-        if let Some(used) = self.used.filter(|_| target)
+        if let Some(used) = self.used.filter(|_| mentions.has("target", ""))
             && let Some(facts) = used.target
         {
             let labels =

@@ -31,6 +31,53 @@ pub(super) fn fields(variable: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Everything that a condition can mention, each with a bit: a field of a variable, or a variable without fields.
+const MENTIONED: &[(&str, &str)] = &[
+    ("request", "policy"),
+    ("request", "namespaces"),
+    ("request", "workloads"),
+    ("request", "pods"),
+    ("request", "containers"),
+    ("request", "ports"),
+    ("request", "duration"),
+    ("request", "reason"),
+    ("request", "ticket"),
+    ("request", "start"),
+    ("request", "breakGlass"),
+    ("person", "username"),
+    ("person", "groups"),
+    ("groups", ""),
+    ("now", ""),
+    ("history", ""),
+    ("target", ""),
+];
+
+/// What conditions mention, so that nothing else is put together for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Mentions(u32);
+
+impl Mentions {
+    /// Adds a field; without one, all that the variable has.
+    pub(super) fn add(&mut self, variable: &str, field: Option<&str>) {
+        for (bit, (owner, name)) in MENTIONED.iter().enumerate() {
+            if *owner == variable && (name.is_empty() || field.is_none_or(|field| field == *name)) {
+                self.0 |= 1 << bit;
+            }
+        }
+    }
+
+    /// Whether it is mentioned; an empty field stands for a variable without fields.
+    pub(super) fn has(self, variable: &str, field: &str) -> bool {
+        let bit = MENTIONED.iter().position(|one| *one == (variable, field));
+        bit.is_some_and(|bit| self.0 & (1 << bit) != 0)
+    }
+
+    /// Both together.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 /// Whether it names a type of CEL, as `type(x) == string` does.
 pub(super) fn is_type(name: &str) -> bool {
     ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"].contains(&name)

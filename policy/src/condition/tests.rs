@@ -8,12 +8,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::tests::good;
-use crate::{Action, History, Namespace, Person, PodName, Policy, Question, Scope, TargetFacts, Use};
+use crate::{
+    Action, History, Namespace, Person, PodName, Policy, PolicyInput, Question, Scope, TargetFacts, Use,
+};
 
 /// Evaluates on: alice of `oncall` and `dev`, 90 minutes, a Wednesday at 23:30 UTC, pod api-0 with app=api.
 fn holds(source: &str) -> Result<bool, String> {
     let condition = Condition::parse(source)?;
-    let policy = Policy::parse("oncall-debug", &good()).unwrap();
+    let deny = vec![(source.to_owned(), None)];
+    let policy = Policy::parse("oncall-debug", &PolicyInput { deny, ..good() }).unwrap();
     let who = Person {
         username: "alice@example.com".into(),
         groups: BTreeSet::from(["oncall".into(), "dev".into()]),
@@ -37,7 +40,7 @@ fn holds(source: &str) -> Result<bool, String> {
     let (pod, namespace) = (PodName::parse("api-0").unwrap(), Namespace::parse("payments").unwrap());
     let target = TargetFacts { pod: &pod, container: None, labels: &labels, owner: None };
     let used = Use { action: &Action::Exec, namespace: &namespace, target: Some(target) };
-    condition.holds(&Facts { policy: &policy, question: &question, used: Some(&used) })
+    condition.holds(&Facts::new(&policy, &question, Some(&used)))
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Verdict, facts, list, must_hold, must_not};
-use crate::condition::Condition;
+use super::{Verdict, list, must_hold, must_not};
+use crate::condition::{Condition, Facts};
 use crate::duration;
 use crate::policy::Policy;
 use crate::question::Question;
@@ -53,7 +53,7 @@ pub fn auto_approves(policy: &Policy, question: &Question<'_>) -> bool {
     policy
         .auto_approve
         .as_ref()
-        .is_some_and(|condition| condition.holds(&facts(policy, question)) == Ok(true))
+        .is_some_and(|condition| condition.holds(&Facts::new(policy, question, None)) == Ok(true))
 }
 
 /// Whether one of the `deny` rules forbids it that can be decided without a target.
@@ -87,8 +87,9 @@ fn all(
     question: &Question<'_>,
     rules: impl IntoIterator<Item = Rule>,
 ) -> Result<(), Denied> {
+    let facts = Facts::new(policy, question, None);
     for rule in rules {
-        if let Verdict::Forbids(why) = check(policy, question, rule) {
+        if let Verdict::Forbids(why) = check(policy, question, &facts, rule) {
             return Err(Denied::new(policy, rule, why));
         }
     }
@@ -96,7 +97,7 @@ fn all(
 }
 
 /// One of [`asking_rules`].
-pub(crate) fn check(policy: &Policy, question: &Question<'_>, rule: Rule) -> Verdict {
+pub(crate) fn check(policy: &Policy, question: &Question<'_>, facts: &Facts<'_>, rule: Rule) -> Verdict {
     let unless = |holds: bool, why: &dyn Fn() -> String| {
         if holds { Verdict::Holds } else { Verdict::Forbids(why()) }
     };
@@ -142,10 +143,8 @@ pub(crate) fn check(policy: &Policy, question: &Question<'_>, rule: Rule) -> Ver
         Rule::HourlyLimit => unless(question.history.asked_last_hour < policy.hourly_limit, &|| {
             format!("you asked {} times within the hour, which is the most", question.history.asked_last_hour)
         }),
-        Rule::Deny(index) => must_not(policy, index, &facts(policy, question)),
-        Rule::When => {
-            policy.when.as_ref().map_or(Verdict::Holds, |when| must_hold(when, &facts(policy, question)))
-        }
+        Rule::Deny(index) => must_not(policy, index, facts),
+        Rule::When => policy.when.as_ref().map_or(Verdict::Holds, |when| must_hold(when, facts)),
         // Not a rule for asking: nothing is allowed by mistake.
         _ => Verdict::Forbids("this rule does not decide here".to_owned()),
     }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
+use crate::Question;
 use crate::policy::tests::good;
 use crate::{
     Action, AllowInput, ContainerName, History, Namespace, PodName, PolicyInput, RequirementInput, Scope,

@@ -43,8 +43,9 @@ pub fn permits(
     used: &Use<'_>,
     now: Timestamp,
 ) -> Result<(), Denied> {
+    let facts = Facts::new(policy, question, Some(used));
     for rule in using_rules(policy) {
-        if let Verdict::Forbids(why) = check(policy, granted, window, question, used, now, rule) {
+        if let Verdict::Forbids(why) = check(policy, granted, window, &facts, used, now, rule) {
             return Err(Denied::new(policy, rule, why));
         }
     }
@@ -55,7 +56,7 @@ fn check(
     policy: &Policy,
     granted: &Scope,
     window: &Window,
-    question: &Question<'_>,
+    facts: &Facts<'_>,
     used: &Use<'_>,
     now: Timestamp,
     rule: Rule,
@@ -109,15 +110,11 @@ fn check(
             unless(used.target.is_none_or(inside), &|| "the grant is for other containers".to_owned())
         }
         Rule::Deny(index) => match policy.deny.get(index) {
-            Some(deny) if !undecided(&deny.condition, used) => {
-                must_not(policy, index, &Facts { policy, question, used: Some(used) })
-            }
+            Some(deny) if !undecided(&deny.condition, used) => must_not(policy, index, facts),
             _ => Verdict::Holds,
         },
         Rule::When => match &policy.when {
-            Some(when) if !undecided(when, used) => {
-                must_hold(when, &Facts { policy, question, used: Some(used) })
-            }
+            Some(when) if !undecided(when, used) => must_hold(when, facts),
             _ => Verdict::Holds,
         },
         // Not a rule for using: nothing is allowed by mistake.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     AllowInput, ApprovalRound, DenyRule, HookInput, HookRule, Pattern, Policy, PolicyInput, Rules, StageInput,
 };
-use crate::condition::Condition;
+use crate::condition::{Condition, Mentions};
 use crate::duration;
 use crate::names::{Namespace, PolicyName};
 use crate::ports::Ports;
@@ -141,6 +141,11 @@ impl Policy {
         };
         Ok(Self(Arc::new(Rules {
             name,
+            mentions: when
+                .iter()
+                .chain(&auto_approve)
+                .chain(deny.iter().map(|deny| &deny.condition))
+                .fold(Mentions::default(), |all, one| all.and(one.mentions())),
             when,
             auto_approve,
             deny,
