@@ -222,6 +222,9 @@ fn a_lock_on_a_namespace_takes_the_binding_away_while_it_lasts(world: &World) {
     let name = format!("l-{}", place.name);
     world.api.apply(&lock(&name, &json!({"target": {"namespace": place.name}, "reason": "a fire"})));
     place.unbound(&grant);
+    until("the register says so", seconds(10), || {
+        place.request(&grant)?["status"]["opened"].as_array().is_none_or(Vec::is_empty).then_some(())
+    });
     assert_eq!(place.request(&grant).expect("the request")["status"]["phase"], "Active");
     world.api.delete(&format!("{LOCKS}/{name}"));
     until("the binding is back", seconds(10), || place.binding(&grant).map(drop));

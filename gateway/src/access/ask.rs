@@ -175,22 +175,6 @@ impl Access {
         }
         may_ask(policy, &asked.question())
             .map_err(|denied| self.refuse_asking(who, policy, refusal(&denied)))?;
-        let earlier = extends.as_ref().map(sallyport_policy::RequestName::as_str);
-        if let Some(same) = self.same_before(who, policy.name().as_str(), &asked.scope, start_at, earlier) {
-            return Err(self.refuse_asking(
-                who,
-                policy,
-                Refusal {
-                    what: format!(
-                        "request for policy `{}`: `{same}` asks the same and is not over",
-                        policy.name()
-                    ),
-                    rule: "nothing is asked twice".to_owned(),
-                    hint: format!("`requests` shows it, `withdraw {same}` takes it back"),
-                    decided: None,
-                },
-            ));
-        }
         let Asked { scope, length, reason, ticket, .. } = &asked;
         let spec = AccessRequestSpec {
             requester: Requester {
@@ -211,6 +195,18 @@ impl Access {
             ports: scope.ports.iter().copied().collect(),
             extends: extends.map(|name| name.to_string()),
         };
+        if let Some(same) = self.same_before(who, &spec) {
+            return Err(self.refuse_asking(
+                who,
+                policy,
+                Refusal {
+                    what: format!("request for policy `{}`: `{same}` says the same and waits", policy.name()),
+                    rule: "nothing is asked twice".to_owned(),
+                    hint: format!("`requests` shows it, `withdraw {same}` takes it back"),
+                    decided: None,
+                },
+            ));
+        }
         Ok((asked, spec))
     }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use sallyport_policy::{History, Scope};
+use sallyport_policy::History;
 
 use super::Access;
 use super::show::is_requester;
-use crate::crd::{AccessRequest, Phase};
+use crate::crd::{AccessRequest, AccessRequestSpec, Phase};
 use crate::identity::Identity;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -62,22 +62,16 @@ impl Access {
         past
     }
 
-    /// A request of theirs that is not over and asks the same, apart from the grant that a new one goes on from.
-    pub(super) fn same_before(
-        &self,
-        who: &Identity,
-        policy: &str,
-        scope: &Scope,
-        start_at: Option<Timestamp>,
-        extends: Option<&str>,
-    ) -> Option<String> {
+    /// A request of theirs that waits already and says the same in every word.
+    pub(super) fn same_before(&self, who: &Identity, spec: &AccessRequestSpec) -> Option<String> {
+        let waits = |request: &AccessRequest| {
+            request.status.as_ref().is_none_or(|status| status.phase == Phase::Pending)
+        };
         let same = |request: &&std::sync::Arc<AccessRequest>| {
-            request.spec.policy == policy
-                && is_open(request)
-                && request.spec.extends.as_deref() == extends
-                && request.spec.start_at == start_at
+            waits(request)
                 && is_requester(who, &request.spec.requester)
-                && request.spec.scope().is_ok_and(|there| there == *scope)
+                // Their groups may have changed since.
+                && AccessRequestSpec { requester: spec.requester.clone(), ..request.spec.clone() } == *spec
         };
         self.inner.requests.all().iter().find(same).map(|request| request.name_any())
     }

@@ -125,6 +125,11 @@ fn waits(request: &RequestView) -> String {
     }
 }
 
+/// Whether a window was planned for later: one that begins when it is approved is ahead of the question by a moment.
+pub(super) fn is_ahead(start: Timestamp, now: Timestamp) -> bool {
+    start.duration_since(now) > jiff::SignedDuration::from_secs(2)
+}
+
 /// Where a request is: `waits for 1 approval by leads`, `is open until … (59m left)`.
 pub(super) fn state(request: &RequestView, now: Timestamp) -> String {
     use crate::crd::Phase;
@@ -135,7 +140,7 @@ pub(super) fn state(request: &RequestView, now: Timestamp) -> String {
     };
     match request.phase {
         Phase::Pending => waits(request),
-        Phase::Approved => match request.starts.filter(|start| *start > now) {
+        Phase::Approved => match request.starts.filter(|start| is_ahead(*start, now)) {
             Some(start) => {
                 format!("is approved and opens at {} (in {})", moment(start), span(until(now, start)))
             }

@@ -209,7 +209,7 @@ pub(super) fn asking(context: &Context, request: &Request) -> Result<Ask, UsageE
 /// What somebody who has just asked should know: what was understood of the start, and what break-glass means.
 pub(super) fn warnings(view: &RequestView, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(start) = view.starts.filter(|start| *start > now) {
+    if let Some(start) = view.starts.filter(|start| phrase::is_ahead(*start, now)) {
         let wait = crate::terminal::span(phrase::until(now, start));
         lines.push(format!(
             "It begins at {}, {wait} from now, if it is approved by then.",
