@@ -185,12 +185,15 @@ fn an_arrow_that_points_up_is_caught() {
 #[test]
 fn decisions_depend_on_nothing_that_acts() {
     let manifest = fs::read_to_string(root().join("policy/Cargo.toml")).expect("a manifest");
-    let below = manifest.lines().skip_while(|line| !line.contains("dependencies]"));
-    for line in below.filter(|line| line.contains('=') || line.contains(".workspace")) {
-        let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-        if name == "workspace" {
-            continue; // the lints
+    let mut below = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            below = line.contains("dependencies");
         }
+        if !below || !(line.contains('=') || line.contains(".workspace")) {
+            continue;
+        }
+        let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
         assert!(POLICY_DEPENDENCIES.contains(&name), "policy depends on `{name}`");
     }
 }

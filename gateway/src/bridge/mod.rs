@@ -133,7 +133,7 @@ impl Bridge {
         session: &SessionId,
     ) -> Result<Admitted, BridgeError> {
         let found = self.find(&candidates, target, None, session).await?;
-        let (permit, pod) = admit(access, &candidates, &found.pods, &target)?;
+        let (permit, pod) = admit(access, &candidates, &found.pods, target)?;
         self.admitted(&permit, pod, target, session)
     }
 

@@ -78,11 +78,11 @@ impl Rooms {
 /// Resolves at Ctrl-C or Ctrl-D on a terminal. Without one, what is sent belongs to the command that follows, and stays
 /// where it is; there Ctrl-C ends the client itself.
 async fn interrupt(input: &mut Inflow, terminal: bool) {
-    while terminal {
-        match input.next().await {
-            Ok(Some(bytes)) if bytes.iter().any(|byte| matches!(byte, 3 | 4)) => return,
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => break,
+    if terminal {
+        while let Ok(Some(bytes)) = input.next().await {
+            if bytes.iter().any(|byte| matches!(byte, 3 | 4)) {
+                return;
+            }
         }
     }
     std::future::pending().await

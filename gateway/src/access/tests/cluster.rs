@@ -19,7 +19,7 @@ use crate::crd::AccessPolicy;
 #[ignore = "needs KUBECONFIG; `tests/run real` runs it"]
 async fn a_grant_from_asking_to_its_end_on_a_real_api_server() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    trial(kube::Client::try_default().await.unwrap()).await;
+    Box::pin(trial(kube::Client::try_default().await.unwrap())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn a_grant_from_asking_to_its_end_on_the_embedded_api_server() {
     let options = KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     let client = kube::Client::try_from(config).unwrap();
-    trial(client).await;
+    Box::pin(trial(client)).await;
     cluster.shutdown().await;
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Policy {
         output: Output,
     },
     /// Say rule by rule whether a request would be allowed, denied or wait
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
     /// Compare two sets of policies: who gains and who loses what
     Diff {
         /// Files or a directory: as it is

@@ -146,11 +146,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut next = vec![i + 1];
         for (y, above) in b.iter().zip(row.iter().skip(1)) {
             let left = next.last().copied().unwrap_or_default();
-            next.push(
-                (last + usize::from(x.to_ascii_lowercase() != y.to_ascii_lowercase()))
-                    .min(left + 1)
-                    .min(above + 1),
-            );
+            next.push((last + usize::from(!x.eq_ignore_ascii_case(y))).min(left + 1).min(above + 1));
             last = *above;
         }
         row = next;
