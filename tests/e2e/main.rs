@@ -7,6 +7,7 @@ mod certificates;
 mod cli;
 mod endings;
 mod exec;
+mod intime;
 mod kill;
 mod kubectl;
 mod lobby;
@@ -59,6 +60,7 @@ fn all() -> Vec<Case> {
         signin::cases(),
         kubectl::cases(),
         opened::cases(),
+        intime::cases(),
         admission::cases(),
         cli::cases(),
         outage::cases(),

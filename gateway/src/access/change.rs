@@ -170,7 +170,9 @@ impl Access {
                 }
             }
         };
-        if approved_phase(&approved) {
+        // What begins later is not waited for.
+        let later = approved.spec.start_at.is_some_and(|start| start > self.now());
+        if approved_phase(&approved) && !later {
             // Time out: the view says `Approved`, and so does the message.
             let _ = tokio::time::timeout(OPENING, wait).await;
         }

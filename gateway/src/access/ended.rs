@@ -52,6 +52,11 @@ impl Access {
         self.successor(permit).map_or(own, |next| next.ends_at().max(own))
     }
 
+    /// The grant that a session of this permit goes on under, where its own is over.
+    pub(super) fn taken_over(&self, permit: &Permit) -> Option<Permit> {
+        matches!(look(self, permit), Err(GrantEnd::Expired)).then(|| self.successor(permit)).flatten()
+    }
+
     fn note_handover(&self, from: &Permit, to: &Permit) {
         self.inner.audit.record(Event {
             person: Some(to.person().audit_person()),

@@ -24,12 +24,19 @@ impl Access {
             (action, None) => format!("{action} in `{namespace}`"),
             (action, Some((_, pod))) => format!("{action} of `{}` in `{namespace}`", pod.name),
         };
+        let denied = pod.and_then(|(permit, pod)| {
+            let in_force = self.inner.policies.get(permit.policy());
+            permit.why_not(in_force.as_ref().map(|in_force| &in_force.policy), pod, self.now())
+        });
         let why = match pod {
             None => "you have no grant that allows it".to_owned(),
-            Some((permit, _)) => format!("your grant `{}` does not cover this pod", permit.request()),
+            Some((permit, _)) => {
+                let because = denied.as_ref().map(|denied| format!(": {}", denied.why)).unwrap_or_default();
+                format!("your grant `{}` does not cover this pod{because}", permit.request())
+            }
         };
         let what = format!("{wish}: {why}");
-        let rule = pod.map(|(permit, _)| format!("policy `{}`: podSelector", permit.policy()));
+        let rule = denied.map(|denied| format!("policy `{}`: {}", denied.policy, denied.rule));
         let labels = pod.map(|(_, pod)| &pod.labels);
         let except = pod.map(|(permit, _)| permit.policy().as_str());
         if let Some((name, policy)) = self.waiting(who, action, namespace, labels) {
@@ -113,6 +120,7 @@ impl Access {
 /// What to type to get it.
 fn line_to_type(policy: &Policy, namespace: &Namespace) -> String {
     let length = duration::show(ask::usual(policy));
+    let ticket = if policy.ticket_required() { " --ticket TICKET" } else { "" };
     let reason = if policy.reason_required() { " --reason WHY" } else { "" };
-    format!("request {} -n {namespace} --for {length}{reason}", policy.name())
+    format!("request {} -n {namespace} --for {length}{ticket}{reason}", policy.name())
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sallyport_policy::{
-    Action, ContainerName, History, Namespace, PodName, Policy, PolicyName, Question, RequestName, Scope,
-    TargetFacts, Use, Window, Workload, permits,
+    Action, ContainerName, Denied, History, Namespace, PodName, Policy, PolicyName, Question, RequestName,
+    Scope, TargetFacts, Use, Window, Workload, permits,
 };
 
 use sallyport_policy::lifecycle::Cause;
@@ -102,6 +102,12 @@ impl Permit {
         self.inner.terms.is_break_glass()
     }
 
+    /// How long its grant may go unused.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.inner.terms.idle_timeout()
+    }
+
     /// Whether shells and commands must be on record.
     #[must_use]
     pub fn must_record(&self) -> bool {
@@ -179,7 +185,18 @@ impl Permit {
         pod: Option<&PodFacts>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Inner { granted, window, action, namespace, request, .. } = &*self.inner;
+        let Inner { action, namespace, request, .. } = &*self.inner;
+        self.judge(policy, pod, now).map_err(|denied| Refusal {
+            what: format!("{action} in `{namespace}` with grant `{request}`: {}", denied.why),
+            rule: format!("policy `{}`: {}", denied.policy, denied.rule),
+            hint: String::new(),
+            decided: Some(denied.rule),
+        })
+    }
+
+    /// What a policy says about it, and why not.
+    fn judge(&self, policy: &Policy, pod: Option<&PodFacts>, now: Timestamp) -> Result<(), Denied> {
+        let Inner { granted, window, action, namespace, .. } = &*self.inner;
         let person = self.inner.person.person();
         let question = Question {
             who: &person,
@@ -198,12 +215,18 @@ impl Permit {
             owner: pod.owner.as_ref(),
         });
         let used = Use { action, namespace, target };
-        permits(policy, granted, window, &question, &used, now).map_err(|denied| Refusal {
-            what: format!("{action} in `{namespace}` with grant `{request}`: {}", denied.why),
-            rule: format!("policy `{}`: {}", denied.policy, denied.rule),
-            hint: String::new(),
-            decided: None,
-        })
+        permits(policy, granted, window, &question, &used, now)
+    }
+
+    /// Why it does not cover a pod: by the policy as it was approved, or by the one in force.
+    pub(super) fn why_not(
+        &self,
+        in_force: Option<&Policy>,
+        pod: &PodFacts,
+        now: Timestamp,
+    ) -> Option<Denied> {
+        let policies = [Some(&self.inner.terms), in_force];
+        policies.into_iter().flatten().find_map(|policy| self.judge(policy, Some(pod), now).err())
     }
 }
 

@@ -57,6 +57,9 @@ impl Access {
     /// Says that a grant is in use now. Cheap, and never waits: what has to be written (the first use, and every quarter
     /// of an idle time) is written beside. What cannot be written is tried at the next use.
     pub fn touch(&self, permit: &Permit) {
+        // A session may go on under another grant than the one that it began under.
+        let next = self.taken_over(permit);
+        let permit = next.as_ref().unwrap_or(permit);
         let now = to_the_millisecond(self.now());
         let idle = permit.inner.terms.idle_timeout();
         let uid = permit.inner.uid.clone();

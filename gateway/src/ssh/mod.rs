@@ -23,6 +23,7 @@ mod ending;
 mod gateway;
 mod handler;
 mod inbound;
+mod inuse;
 mod ledger;
 mod limits;
 mod outflow;

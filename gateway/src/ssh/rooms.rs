@@ -9,7 +9,7 @@ use super::gateway::Rooms;
 use super::ledger::{Ledger, Purpose};
 use super::outflow::{Ending, Outflow};
 use super::pump::{self, Client, Counts, Hold, PodInput, PodOutput, Quiet, Stream};
-use super::{ending, signin};
+use super::{ending, inuse, signin};
 use crate::access::AccessError;
 use crate::audit::{Kind, Outcome};
 use crate::bridge::{Admitted, BridgeError, Exec, LogOptions, Target};
@@ -261,9 +261,9 @@ impl Rooms {
         };
         let size = terminal.map(|terminal| terminal.size);
         let mut client = Client { input, control, output: Arc::clone(&output), terminal: size };
-        let why =
-            pump::run(&mut client, &input_half, &mut output_half, self.hold(admitted, &ledger), &counts)
-                .await;
+        let hold = self.hold(admitted, &ledger);
+        let work = pump::run(&mut client, &input_half, &mut output_half, hold, &counts);
+        let why = inuse::while_used(&self.gateway.access, admitted.permit(), &counts, work).await;
         drop((client, input_half, output_half));
         let parting = ending::tell(&output, &why).await;
         let recorded = ledger.close(parting.outcome, parting.exit, &counts, parting.said.clone()).await;

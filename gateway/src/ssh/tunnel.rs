@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::channel::TunnelAsk;
 use super::connection::Connection;
 use super::gateway::Rooms;
+use super::inuse;
 use super::ledger::{Ledger, Purpose};
 use super::pump::{Counts, Why};
 use super::rooms::No;
@@ -40,8 +41,8 @@ impl Rooms {
         let hold = self.hold(&open.admitted, &open.ledger);
         let half_close = open.tunnel.half_close_supported();
         let (up, mut down) = open.tunnel.split();
-        let why =
-            pass::run(&mut input, &output, (&up, &mut down, half_close), hold, &overfull, &counts).await;
+        let work = pass::run(&mut input, &output, (&up, &mut down, half_close), hold, &overfull, &counts);
+        let why = inuse::while_used(&self.gateway.access, open.admitted.permit(), &counts, work).await;
         output.close().await;
         let (outcome, said) = match why {
             Why::Cut(end) => (Outcome::Cut, Some(format!("cut: {end}"))),
