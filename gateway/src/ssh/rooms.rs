@@ -262,7 +262,7 @@ impl Rooms {
         let size = terminal.map(|terminal| terminal.size);
         let mut client = Client { input, control, output: Arc::clone(&output), terminal: size };
         let hold = self.hold(admitted, &ledger);
-        let work = pump::run(&mut client, &input_half, &mut output_half, hold, &counts);
+        let work = Box::pin(pump::run(&mut client, &input_half, &mut output_half, hold, &counts));
         let why = inuse::while_used(&self.gateway.access, admitted.permit(), &counts, work).await;
         drop((client, input_half, output_half));
         let parting = ending::tell(&output, &why).await;

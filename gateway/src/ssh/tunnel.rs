@@ -41,7 +41,8 @@ impl Rooms {
         let hold = self.hold(&open.admitted, &open.ledger);
         let half_close = open.tunnel.half_close_supported();
         let (up, mut down) = open.tunnel.split();
-        let work = pass::run(&mut input, &output, (&up, &mut down, half_close), hold, &overfull, &counts);
+        let work =
+            Box::pin(pass::run(&mut input, &output, (&up, &mut down, half_close), hold, &overfull, &counts));
         let why = inuse::while_used(&self.gateway.access, open.admitted.permit(), &counts, work).await;
         output.close().await;
         let (outcome, said) = match why {
