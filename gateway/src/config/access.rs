@@ -1,5 +1,5 @@
 //! The sections about policies, requests and what they are told to: where policies come from, how long history is
-//! kept, external checks, notifications, locks and break-glass.
+//! kept, external checks, notifications and locks.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ const MOST_NOTIFICATIONS: usize = 16;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Policies {
-    /// A directory of YAML and JSON files with AccessPolicies, read again when they change. A policy whose name is
-    /// in the cluster too is refused here and there until one of both is gone.
+    /// A directory of YAML and JSON files with AccessPolicies, read again when they change. Of a name that is in the
+    /// cluster too, the last good version stays in force until it is in one place only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
 }
@@ -139,15 +139,6 @@ pub enum NotificationEvent {
 pub struct Locks {
     /// Groups whose members may `lock` and `unlock`. Whoever may write AccessLocks in the cluster can too.
     pub groups: BTreeSet<String>,
-}
-
-/// Getting in while the identity provider is down.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct BreakGlass {
-    /// What `sallyport codes make` wrote: who holds which sealed one-time codes. Absent: there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub codes_file: Option<PathBuf>,
 }
 
 /// Checks what the shape cannot say.

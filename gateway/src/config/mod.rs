@@ -16,9 +16,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use access::is_safe;
-pub use access::{
-    BreakGlass, Hook, Locks, Notification, NotificationEvent, NotificationFormat, Policies, Requests,
-};
+pub use access::{Hook, Locks, Notification, NotificationEvent, NotificationFormat, Policies, Requests};
 pub use span::Span;
 
 /// The documented defaults, as `sallyport serve --print-default` shows them.
@@ -67,9 +65,6 @@ pub struct Config {
     /// Who may shut people, places or everything out.
     #[serde(default)]
     pub locks: Locks,
-    /// Getting in while the identity provider is down.
-    #[serde(default)]
-    pub break_glass: BreakGlass,
     /// The gateway's own log.
     #[serde(default)]
     pub log: Log,
@@ -161,10 +156,6 @@ pub struct Oidc {
     /// Certificates to trust for the provider (PEM), instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// How often the provider is asked whether people with open grants are still in their groups, where it offers
-    /// userinfo or introspection.
-    #[serde(default = "recheck")]
-    pub recheck: Span,
 }
 
 impl Oidc {
@@ -182,13 +173,8 @@ impl Oidc {
             groups_claim: groups_claim(),
             groups_prefix: None,
             ca_file: None,
-            recheck: recheck(),
         }
     }
-}
-
-const fn recheck() -> Span {
-    Span(Duration::from_secs(300))
 }
 
 fn scopes() -> Vec<String> {
@@ -250,17 +236,13 @@ impl Default for Events {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Console {
-    /// Address and port of the web console, its API, `/healthz` and `/readyz`.
+    /// Address and port for `/healthz` and `/readyz`.
     pub listen: SocketAddr,
-    /// Where people reach it: `https://access.example.com`. Absent: there is no sign-in in a browser, and
-    /// notifications carry no links.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_url: Option<Url>,
 }
 
 impl Default for Console {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), public_url: None }
+        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8080)) }
     }
 }
 
@@ -366,12 +348,6 @@ impl Config {
         }
         if self.oidc.client_id.is_empty() {
             return value("oidc.clientId", "must not be empty");
-        }
-        if self.console.public_url.as_ref().is_some_and(|url| !is_safe(url) || url.query().is_some()) {
-            return value("console.publicUrl", "must be an https address (http is for loopback only)");
-        }
-        if self.oidc.recheck.0 < Duration::from_secs(5) {
-            return value("oidc.recheck", "must be at least 5s");
         }
         access::check(&self.hooks, &self.notifications, &self.requests)
     }

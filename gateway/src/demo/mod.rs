@@ -245,16 +245,12 @@ fn gateway_settings(options: &Options, dir: &Dir, idp: &Idp) -> Result<Config, D
         kubernetes: config::Kubernetes::default(),
         recordings: config::Recordings { directory: dir.folder("recordings")? },
         events: config::Events { file: dir.join("events.jsonl") },
-        console: config::Console {
-            listen: options.console,
-            public_url: format!("http://{}", options.console).parse().ok(),
-        },
+        console: config::Console { listen: options.console },
         policies: config::Policies::default(),
         requests: config::Requests::default(),
         hooks: Vec::new(),
         notifications: Vec::new(),
-        locks: config::Locks::default(),
-        break_glass: config::BreakGlass::default(),
+        locks: config::Locks { groups: std::iter::once("security".to_owned()).collect() },
         log: config::Log::default(),
     })
 }

@@ -66,6 +66,8 @@ async fn sign_in(rooms: &Rooms, session: &Session) -> Result<(), No> {
     event.person = Some(identity.audit_person());
     event.fingerprint = Some(fingerprint.clone());
     connection.record(event.clone());
+    // Groups that they have left since end what those had opened; what cannot be ended now is refused at its next use.
+    gateway.access.renewed(&identity).await;
     let validity = gateway.config.certificates.validity.0;
     let issued = gateway.authority.issue(&identity, &key, validity, now);
     let issued = issued.map_err(|error| No { text: error.to_string(), status: 77 })?;
