@@ -46,7 +46,8 @@ async fn a_pod_outside_the_selector_is_refused_with_the_rule() {
     let candidates = house.access.authorize(&alice(), Action::Shell, &payments()).await.unwrap();
     let error = house.access.admit(candidates, &pod("database")).unwrap_err();
     assert_eq!(error.exit_status(), 77);
-    assert!(line(&error).contains("does not cover this pod (policy `debug`: podSelector)"), "{error}");
+    let said = "does not cover this pod: the pod's labels are not among those selected (policy `debug`: podSelector)";
+    assert!(line(&error).contains(said), "{error}");
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ pub(super) static REQUEST: Page = new(
 pub(super) static EXTEND: Page = new(
     "extend GRANT --for DURATION [--reason WORDS]",
     "make a grant of yours longer; beyond the policy's longest time this asks again",
-    "Within the longest time of the policy it is the same grant with a later end. Beyond it, a new request is made that\n\
-     goes on from it: your open sessions move over when it is open, and are cut at the old end if it is not.\n",
+    "Within the longest time of the policy it is the same grant with a later end. Beyond it, a new request is\n\
+     made that goes on from it: your open sessions move over when it is open, and are cut at the old end if not.\n",
     &["extend oncall-debug-7k2m9x --for 30m", "extend oncall-debug-7k2m9x --for 1h --reason still looking"],
 );
 pub(super) static WITHDRAW: Page = new(
@@ -33,8 +33,8 @@ pub(super) static WITHDRAW: Page = new(
 pub(super) static WHY: Page = new(
     "why POLICY [TARGET…] [-n NS] [--for DURATION] …  |  why shell|exec|logs|forward [-n NS] TARGET",
     "why you may or may not: of a request rule by rule, of a use by which grant",
-    "With a policy it takes what `request` takes, and makes nothing. With a use it says which grant of yours covers it\n\
-     (exit status 0), or why none does and what to ask for (77). External checks are not asked.\n",
+    "With a policy it takes what `request` takes, and makes nothing. With a use it says which grant of yours covers\n\
+     it (exit status 0), or why none does and what to ask for (77). External checks are not asked.\n",
     &[
         "why exec -n payments api-0",
         "why forward -n payments svc/postgres --port 5432",
