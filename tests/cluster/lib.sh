@@ -26,14 +26,14 @@ need_debian_root() {
 
 # One build, up or down at a time; the lock goes with the process.
 lock() {
+  [ -z "${SALLYPORT_CLUSTER_LOCKED:-}" ] || return 0
   mkdir -p "$CACHE"
   exec 9>"$CACHE/lock"
   flock -n 9 || { say "another run is at it; waiting"; flock -w 1800 9 || die "still not free after 30 minutes: $CACHE/lock"; }
 }
 
-alive() { [ -f "$RUN/$1.pid" ] && kill -0 "$(cat "$RUN/$1.pid")" 2>/dev/null; }
-
-# Whether this process really is ours: its number may have been given to another since.
-ours() { [ -f "$RUN/$1.pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$RUN/$1.pid")/cmdline" | grep -qF -- "$CACHE"; }
+# Whether what this name's file says runs and is ours: after a crash the number may have been given to another. No pipe
+# into a `grep -q` anywhere here: it closes the pipe at its first match, and under pipefail the match is then a failure.
+alive() { [ -f "$RUN/$1.pid" ] && [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$RUN/$1.pid")/cmdline") == *"$CACHE"* ]]; } 2>/dev/null
 
 ctr_() { ctr -a "$RUN/containerd.sock" -n k8s.io "$@"; }
