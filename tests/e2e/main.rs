@@ -14,6 +14,7 @@ mod lobby;
 mod logs;
 mod opened;
 mod outage;
+mod outside;
 mod record;
 mod refusals;
 mod sharing;
@@ -64,6 +65,7 @@ fn all() -> Vec<Case> {
         admission::cases(),
         cli::cases(),
         outage::cases(),
+        outside::cases(),
         endings::cases(),
         kill::cases(),
     ]

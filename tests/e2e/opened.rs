@@ -19,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
         network_paths_appear_are_put_back_and_disappear,
         a_lock_on_a_namespace_takes_the_binding_away_while_it_lasts,
         a_lock_on_a_person_ends_their_grants,
+        an_operator_locks_and_unlocks_with_a_kubeconfig,
         describe_reads_like_a_story,
         the_events_of_a_request_are_told_once,
     ];
@@ -268,6 +269,46 @@ fn a_lock_on_a_person_ends_their_grants(world: &World) {
     world.event("grant.ended", |e| {
         e["request"] == *name && e["why"].as_str().is_some_and(|why| why.contains("left us"))
     });
+}
+
+fn an_operator_locks_and_unlocks_with_a_kubeconfig(world: &World) {
+    let place = world.place("operator");
+    let grant = place.grant("30m");
+    let operator = |words: &[&str]| {
+        let mut command = Command::new(sallyport_tests::world::binary());
+        command.args(words).env("KUBECONFIG", &world.kubeconfig);
+        run(&mut command, b"", seconds(30))
+    };
+    let locked = operator(&[
+        "lock",
+        "-n",
+        &place.name,
+        "box",
+        "--for",
+        "10m",
+        "--reason",
+        "a look at its disk",
+        "-o",
+        "json",
+    ]);
+    let lock: Value = serde_json::from_str(&locked.exits(0).out).expect("JSON");
+    let name = lock["name"].as_str().expect("a name").to_owned();
+    let refused = until("the pod is shut", seconds(10), || {
+        let refused = place.exec("true");
+        (refused.code == 77).then_some(refused)
+    });
+    assert!(refused.err.contains("a look at its disk"), "{}", refused.show());
+    operator(&["locks"]).exits(0).prints(&name).prints(&format!("everybody from pod box in {}", place.name));
+    operator(&["unlock", &name]).exits(0).prints(&name);
+    until("the pod is open again", seconds(10), || (place.exec("true").code == 0).then_some(()));
+    let unknown = operator(&["unlock", &name]);
+    assert!(unknown.code == 1 && unknown.err.contains("sallyport locks"), "{}", unknown.show());
+    let everything = operator(&["lock", "--everything", "--person", "bob", "--reason", "x"]);
+    assert_eq!(everything.code, 2, "{}", everything.show());
+    world.alice().line(format!("revoke {grant}")).run().exits(0);
+    // Whom RBAC does not let, the API server refuses, in its own words.
+    let nobody = operator(&["lock", "--everything", "--reason", "x", "--kubeconfig", "/no/such/file"]);
+    assert!(nobody.code == 1 && nobody.err.contains("--kubeconfig"), "{}", nobody.show());
 }
 
 fn describe_reads_like_a_story(world: &World) {

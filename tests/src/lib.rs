@@ -14,6 +14,7 @@ pub mod place;
 pub mod process;
 pub mod proxy;
 pub mod pty;
+pub mod server;
 pub mod ssh;
 pub mod world;
 

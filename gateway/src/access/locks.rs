@@ -12,7 +12,7 @@ use crate::crd::{AccessLock, AccessLockSpec, LockTarget};
 use crate::identity::Identity;
 
 /// More locks than anybody sets by hand.
-const MOST: u32 = 500;
+pub(super) const MOST: u32 = 500;
 
 impl Access {
     fn may_lock(&self, who: &Identity, verb: &str) -> Result<(), AccessError> {
@@ -46,11 +46,7 @@ impl Access {
     /// Refused to who is in none of the groups that may; or the API server does not take it.
     pub async fn lock(&self, who: &Identity, ask: LockAsk) -> Result<LockView, AccessError> {
         self.may_lock(who, "lock")?;
-        let spec = spec(who, ask)?;
-        let prefix = PolicyName::parse("lock").map_err(|error| AccessError::Invalid(error.to_string()))?;
-        let metadata =
-            ObjectMeta { name: Some(text::request_name(&prefix)?.to_string()), ..Default::default() };
-        let object = AccessLock { metadata, spec };
+        let object = object(who.username(), ask)?;
         let api = self.locks_api();
         let made = self.bounded("set a lock", api.create(&PostParams::default(), &object)).await?;
         self.note(who, &made, Kind::LockSet);
@@ -104,30 +100,43 @@ impl Access {
 
     fn lock_view(&self, lock: &AccessLock, who: &Identity) -> LockView {
         let spec = &lock.spec;
-        let target = spec.target.clone();
-        let namespace = target.as_ref().map(|target| target.namespace.clone());
         // A place concerns those who could ask for it.
-        let concerns = |namespace: &String| {
-            self.policies_for(who).iter().any(|policy| policy.namespaces.contains(namespace))
+        let concerns = |target: &LockTarget| {
+            self.policies_for(who).iter().any(|policy| policy.namespaces.contains(&target.namespace))
         };
-        LockView {
-            name: lock.name_any(),
-            hits_me: spec.everything
-                || spec.person.as_deref() == Some(who.username())
-                || namespace.as_ref().is_some_and(concerns),
-            person: spec.person.clone(),
-            pod: target.and_then(|target| target.pod),
-            namespace,
-            everything: spec.everything,
-            reason: spec.reason.clone(),
-            by: spec.by.clone(),
-            created: lock.creation_timestamp().map(|time| time.0).unwrap_or_default(),
-            until: spec.until,
-        }
+        let hits_me = spec.everything
+            || spec.person.as_deref() == Some(who.username())
+            || spec.target.as_ref().is_some_and(concerns);
+        view(lock, hits_me)
     }
 }
 
-fn spec(who: &Identity, ask: LockAsk) -> Result<AccessLockSpec, AccessError> {
+pub(super) fn view(lock: &AccessLock, hits_me: bool) -> LockView {
+    let spec = &lock.spec;
+    let target = spec.target.clone();
+    LockView {
+        name: lock.name_any(),
+        hits_me,
+        person: spec.person.clone(),
+        namespace: target.as_ref().map(|target| target.namespace.clone()),
+        pod: target.and_then(|target| target.pod),
+        everything: spec.everything,
+        reason: spec.reason.clone(),
+        by: spec.by.clone(),
+        created: lock.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+        until: spec.until,
+    }
+}
+
+/// The lock that is asked for, under a name of its own.
+pub(super) fn object(by: &str, ask: LockAsk) -> Result<AccessLock, AccessError> {
+    let spec = spec(by, ask)?;
+    let prefix = PolicyName::parse("lock").map_err(|error| AccessError::Invalid(error.to_string()))?;
+    let metadata = ObjectMeta { name: Some(text::request_name(&prefix)?.to_string()), ..Default::default() };
+    Ok(AccessLock { metadata, spec })
+}
+
+fn spec(by: &str, ask: LockAsk) -> Result<AccessLockSpec, AccessError> {
     let LockAsk { subject, reason, until } = ask;
     let until: Option<Timestamp> = until.map(crate::crd::to_the_millisecond);
     let mut spec = AccessLockSpec {
@@ -135,7 +144,7 @@ fn spec(who: &Identity, ask: LockAsk) -> Result<AccessLockSpec, AccessError> {
         target: None,
         everything: false,
         reason: text::reason(reason)?,
-        by: Some(who.username().to_owned()),
+        by: Some(by.to_owned()),
         until,
     };
     match subject {

@@ -34,6 +34,7 @@ mod explain;
 mod extend;
 mod hint;
 mod locks;
+mod operator;
 mod past;
 mod permit;
 mod policies;
@@ -51,6 +52,7 @@ mod wait;
 mod tests;
 
 pub use error::{AccessError, Refusal};
+pub use operator::{Operator, OperatorError};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
 pub use seal::{KUBERNETES, SEAL, Seal};
 pub use standing::Standing;

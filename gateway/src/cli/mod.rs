@@ -1,6 +1,7 @@
 //! The command line of the `sallyport` binary. Each command is a few lines here and lives elsewhere.
 
 mod ca;
+mod lock;
 mod login;
 mod policy;
 mod start;
@@ -38,6 +39,12 @@ enum Command {
     /// Check, test, explain and compare policies in files, without a cluster
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Shut somebody, some place or everything out at once, with a kubeconfig
+    Lock(lock::Lock),
+    /// Lift a lock, with a kubeconfig
+    Unlock(lock::Unlock),
+    /// List the locks, with a kubeconfig
+    Locks(lock::Cluster),
     /// Print the custom resource definitions, for `kubectl apply -f -`
     Crds,
     /// Print a completion script for your shell
@@ -102,6 +109,9 @@ pub fn main() -> ExitCode {
         Command::Serve(Serve { config, check, .. }) => start::serve(&config.unwrap_or_default(), check),
         Command::Ca(ca) => ca.run(),
         Command::Policy(policy) => policy.run(),
+        Command::Lock(lock) => lock.run(),
+        Command::Unlock(unlock) => unlock.run(),
+        Command::Locks(cluster) => cluster.list(),
         Command::Crds => match crate::crd::yaml() {
             Ok(yaml) => print(&yaml),
             Err(error) => fail(&error),

@@ -9,6 +9,7 @@ mod command;
 mod desk;
 mod flags;
 mod help;
+mod locks;
 mod near;
 mod page;
 mod parse;
@@ -32,6 +33,7 @@ pub use command::{
     Wait, Why,
 };
 pub use desk::{Desk, Live, May};
+pub use locks::{lock_table, locked, unlocked};
 pub use parse::parse;
 pub use place::{namespace, place};
 pub use reply::{Failure, Reply};

@@ -31,7 +31,8 @@ impl Reply {
     }
 
     /// JSON on stdout. Characters that a terminal acts on are escaped, which JSON allows and does not demand.
-    pub(super) fn json(value: &impl Serialize) -> Self {
+    #[must_use]
+    pub fn json(value: &impl Serialize) -> Self {
         let Ok(text) = serde_json::to_string_pretty(value) else {
             let text = "the answer cannot be written as JSON; the gateway's log may say why".to_owned();
             return Self::from(Failure { text, exit: 70 });

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::command::{Command, Extend, Lock, Output, Pods, Request, Review, Topic, Unlock, Verdict};
 use super::desk::Desk;
+use super::locks::{lock_table, locked, unlocked};
 use super::phrase;
 use super::reply::{Failure, Reply};
 use super::usage::UsageError;
@@ -101,27 +102,20 @@ async fn answer<D: Desk>(desk: &D, context: &Context, command: Command) -> Resul
             }
         }
         Command::Locks(Output::Json) => Reply::json(&desk.locks().await?),
-        Command::Locks(Output::Table) => tables::locks(context, &desk.locks().await?),
+        Command::Locks(Output::Table) => lock_table(context.paper, &desk.locks().await?),
         Command::Lock(Lock { subject, duration, reason, output }) => {
             let until = duration.and_then(|length| context.now.checked_add(length).ok());
             let lock = desk.lock(LockAsk { subject, reason: Some(reason), until }).await?;
-            let name = show::line(&lock.name);
-            let text = format!(
-                "{name} shuts out {}; what was open there ends now\nLift it with:        ssh {} unlock {name}\n",
-                phrase::shut_out(&lock),
-                context.gateway
-            );
             match output {
                 Output::Json => Reply::json(&lock),
-                Output::Table => Reply::said(text),
+                Output::Table => locked(&lock, &format!("ssh {}", context.gateway)),
             }
         }
         Command::Unlock(Unlock { name, output }) => {
             let lock = desk.unlock(name.as_str()).await?;
-            let text = format!("{} is lifted; what it ended stays ended\n", show::line(&lock.name));
             match output {
                 Output::Json => Reply::json(&lock),
-                Output::Table => Reply::said(text),
+                Output::Table => unlocked(&lock),
             }
         }
         Command::Pods(Pods { namespace, output }) => {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::phrase::{self, list};
 use super::reply::Reply;
 use super::run::Context;
-use crate::access::{LockView, PolicyView, RequestView};
+use crate::access::{PolicyView, RequestView};
 use crate::bridge::PodRow;
 use crate::crd::Phase;
 use crate::terminal::{span, table};
@@ -108,23 +108,6 @@ pub(super) fn reviews(context: &Context, requests: &[RequestView]) -> Reply {
         "Close one with: ssh {} review NAME --verdict justified|unjustified --reason WHY",
         context.gateway
     ))
-}
-
-pub(super) fn locks(context: &Context, locks: &[LockView]) -> Reply {
-    if locks.is_empty() {
-        return Reply::default().beside("No locks.");
-    }
-    let row = |lock: &LockView| {
-        vec![
-            lock.name.clone(),
-            phrase::shut_out(lock),
-            lock.until.map_or_else(|| "unlocked".to_owned(), phrase::moment),
-            lock.by.clone().unwrap_or_default(),
-            lock.reason.clone().unwrap_or_default(),
-        ]
-    };
-    let headings = ["NAME", "SHUTS OUT", "UNTIL", "BY", "REASON"];
-    rows(context, &headings, &locks.iter().map(row).collect::<Vec<_>>())
 }
 
 pub(super) fn pods(context: &Context, namespace: &str, pods: &[PodRow]) -> Reply {

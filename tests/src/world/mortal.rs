@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sallyport_dev::cluster::{Cluster, ClusterConfig};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::real::gateway_kubeconfig;
 use super::{Kind, World, binary, free_port, write_private};
 use crate::apiserver::{ApiServer, RUNTIME};
 use crate::gate::Gate;
 use crate::process::Running;
-use crate::seconds;
 use crate::ssh::Ssh;
+use crate::{seconds, until};
 
 /// The gateway and its cluster; on the real side, the world's own gateway comes back when dropped.
 #[derive(Debug)]
@@ -27,10 +27,11 @@ pub struct Mortal<'w> {
     /// A namespace, and a policy of that name: alice asks, a lead approves, ten minutes at most. With `-free` after
     /// it, another one that needs no approval.
     pub name: String,
+    /// Where it keeps its things, `events.jsonl` for one.
+    pub dir: PathBuf,
     world: &'w World,
     running: Option<Running>,
     ssh: SocketAddr,
-    dir: PathBuf,
     cluster: Option<Cluster>,
     _temporary: tempfile::TempDir,
 }
@@ -39,6 +40,12 @@ impl World {
     /// Starts one; only for cases that run alone.
     #[must_use]
     pub fn mortal(&self, name: &str) -> Mortal<'_> {
+        self.mortal_with(name, |_, config| config)
+    }
+
+    /// Starts one whose configuration is adjusted; the directory is its own, for files that are named there.
+    #[must_use]
+    pub fn mortal_with(&self, name: &str, adjust: impl FnOnce(&Path, String) -> String) -> Mortal<'_> {
         let temporary = tempfile::tempdir().expect("a directory");
         let dir = temporary.path().canonicalize().expect("its path");
         let (api, cluster) = match self.kind {
@@ -63,7 +70,7 @@ impl World {
              kubernetes:\n  kubeconfig: {own}/kubeconfig\nrecordings:\n  directory: {own}/recordings\n\
              events:\n  file: {own}/events.jsonl\nconsole:\n  listen: {console}\nlog:\n  format: text\n"
         );
-        std::fs::write(dir.join("gateway.yaml"), config).expect("write the configuration");
+        std::fs::write(dir.join("gateway.yaml"), adjust(&dir, config)).expect("write the configuration");
         let name = format!("{name}-{}", self.tag());
         let labels = json!({"sallyport-test": self.tag()});
         let metadata = json!({"name": name, "labels": labels});
@@ -112,6 +119,48 @@ impl Mortal<'_> {
         self.gate.aims_at(running.id());
         running.expect_err("ready", seconds(60));
         self.running = Some(running);
+    }
+
+    /// One more policy: alice asks, a lead approves; `change` makes of it what it shall be.
+    pub fn policy(&self, suffix: &str, change: impl FnOnce(&mut Value)) -> String {
+        let name = format!("{}-{suffix}", self.name);
+        let mut policy = json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessPolicy",
+            "metadata": {"name": name, "labels": {"sallyport-test": self.world.tag()}},
+            "spec": {
+                "subjects": {"groups": ["oncall"]}, "namespaces": [self.name], "allow": {"exec": true},
+                "clusterRole": "sallyport-debug", "maxDuration": "1h", "reasonRequired": false,
+                "approval": {"required": 1, "groups": ["leads"]},
+            },
+        });
+        change(&mut policy["spec"]);
+        self.api.apply(&policy);
+        until("the gateway knows the policy", seconds(20), || {
+            let known = self.ssh("prod-gw").words(["policies", "-o", "json"]).run().exits(0);
+            known.out.contains(&name).then_some(())
+        });
+        name
+    }
+
+    /// Alice asks under this policy; the request's name.
+    #[track_caller]
+    pub fn asks(&self, policy: &str, words: &str) -> String {
+        let line = format!("request {policy} -n {} {words} --reason INC-1 a test", self.name);
+        crate::world::first_word(&self.ssh("prod-gw").line(line).run().exits(0).out)
+    }
+
+    /// The request of this name.
+    #[must_use]
+    pub fn request(&self, name: &str) -> Option<Value> {
+        self.api.get(&format!("/apis/sallyport.dev/v1alpha1/accessrequests/{name}"))
+    }
+
+    /// Waits until the request of this name is in that phase, and returns it.
+    #[track_caller]
+    pub fn reaches(&self, name: &str, phase: &str) -> Value {
+        until(&format!("{name} is {phase}"), seconds(60), || {
+            self.request(name).filter(|request| request["status"]["phase"] == phase)
+        })
     }
 
     /// Kills it without a warning.
