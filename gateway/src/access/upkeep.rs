@@ -145,15 +145,35 @@ impl Access {
             } else {
                 continue;
             };
-            match self.lapse(&name, Cause::Groups, why).await {
-                Ok(true) => ended.push(name.to_string()),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::error!(request = %name, %error, "a grant that has to end could not be ended")
-                }
-            }
+            ended.extend(self.end_for_groups(&name, why).await);
         }
         ended
+    }
+
+    /// The provider says that this person's account is over: everything of theirs that is open ends. Gives the names of
+    /// what ended.
+    pub async fn disowned(&self, who: &Identity, why: &str) -> Vec<String> {
+        let mut ended = Vec::new();
+        for request in self.inner.requests.all() {
+            let open = request.status.as_ref().is_none_or(|status| !status.phase.is_final());
+            if !open || !show::is_requester(who, &request.spec.requester) {
+                continue;
+            }
+            let Ok(name) = request.request_name() else { continue };
+            ended.extend(self.end_for_groups(&name, why).await);
+        }
+        ended
+    }
+
+    /// Ends a request because of who its requester is not any more; its name, if there was something to end.
+    async fn end_for_groups(&self, name: &RequestName, why: &str) -> Option<String> {
+        match self.lapse(name, Cause::Groups, why).await {
+            Ok(ended) => ended.then(|| name.to_string()),
+            Err(error) => {
+                tracing::error!(request = %name, %error, "a grant that has to end could not be ended");
+                None
+            }
+        }
     }
 
     /// Everybody who has something that a change of their groups could end.

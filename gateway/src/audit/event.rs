@@ -97,6 +97,9 @@ pub enum Kind {
     /// Ended requests were removed from the cluster; their history is here.
     #[serde(rename = "requests.pruned")]
     RequestsPruned,
+    /// The OIDC provider can no longer be asked about somebody with open requests or grants, until they sign in again.
+    #[serde(rename = "person.unchecked")]
+    PersonUnchecked,
     /// This gateway began or ceased to be the one that reconciles.
     #[serde(rename = "gateway.leads")]
     GatewayLeads,

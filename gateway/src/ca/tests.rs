@@ -104,6 +104,7 @@ fn what_is_issued_verifies_to_the_same_person() {
     let verified = fixture.verify(&issued.certificate).unwrap();
     assert_eq!(verified.identity, alice());
     assert_eq!(verified.until, issued.until);
+    assert_eq!(verified.since, now());
     assert_eq!(verified.until, now() + HOUR);
     assert_eq!(verified.serial, issued.serial);
     assert_eq!(verified.key.key_data(), fixture.key.public_key().key_data());

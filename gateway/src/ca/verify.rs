@@ -24,6 +24,8 @@ const MAX_PRINCIPALS: usize = 16;
 pub struct VerifiedCertificate {
     /// Whom it names.
     pub identity: Identity,
+    /// When it was issued.
+    pub since: Timestamp,
     /// The first second in which it is no longer valid.
     pub until: Timestamp,
     /// Its number.
@@ -135,6 +137,7 @@ impl Authority {
         check_principals(certificate, &identity)?;
         Ok(VerifiedCertificate {
             identity,
+            since: moment(certificate.valid_after().saturating_add(BACKDATE.as_secs())),
             until: moment(certificate.valid_before()),
             serial: certificate.serial(),
             fingerprint,

@@ -156,6 +156,12 @@ pub struct Oidc {
     /// Certificates to trust for the provider (PEM), instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// How often the provider is asked again about people with open requests or grants; `0s`: only at sign-in.
+    #[serde(default = "recheck")]
+    pub recheck: Span,
+    /// Whether to ask for `offline_access` too, where the provider offers it, so that tokens can be renewed.
+    #[serde(default = "yes")]
+    pub offline_access: bool,
 }
 
 impl Oidc {
@@ -173,8 +179,18 @@ impl Oidc {
             groups_claim: groups_claim(),
             groups_prefix: None,
             ca_file: None,
+            recheck: recheck(),
+            offline_access: yes(),
         }
     }
+}
+
+const fn recheck() -> Span {
+    Span(Duration::from_secs(300))
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn scopes() -> Vec<String> {
@@ -348,6 +364,11 @@ impl Config {
         }
         if self.oidc.client_id.is_empty() {
             return value("oidc.clientId", "must not be empty");
+        }
+        if !self.oidc.recheck.0.is_zero()
+            && !(Duration::from_secs(1)..=Duration::from_secs(24 * 3600)).contains(&self.oidc.recheck.0)
+        {
+            return value("oidc.recheck", "must lie between 1s and 24h, or be 0s");
         }
         access::check(&self.hooks, &self.notifications, &self.requests)
     }

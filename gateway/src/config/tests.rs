@@ -41,6 +41,16 @@ fn values_out_of_bounds_are_refused_by_name() {
 }
 
 #[test]
+fn asking_the_provider_again_has_bounds_and_can_be_switched_off() {
+    let at = |span: &str| parse(&format!("{SMALLEST}  recheck: {span}\n"));
+    for good in ["0s", "1s", "5m", "24h"] {
+        at(good).unwrap();
+    }
+    assert!(at("25h").unwrap_err().to_string().contains("oidc.recheck"));
+    assert!(at("0.5s").is_err() && at("-1s").is_err());
+}
+
+#[test]
 fn a_provider_without_tls_is_for_loopback_only() {
     let at = |issuer: &str| parse(&format!("oidc: {{issuer: '{issuer}', clientId: x}}\n"));
     assert!(at("http://127.0.0.1:5556").is_ok());

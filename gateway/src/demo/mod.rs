@@ -240,6 +240,8 @@ fn gateway_settings(options: &Options, dir: &Dir, idp: &Idp) -> Result<Config, D
         certificates: config::Certificates { directory: dir.join("ca"), ..config::Certificates::default() },
         oidc: config::Oidc {
             username_claim: "preferred_username".to_owned(),
+            // Whoever tries out what leaving a group means does not want to wait.
+            recheck: config::Span(Duration::from_secs(2)),
             ..config::Oidc::of(idp.issuer(), idp.client_id())
         },
         kubernetes: config::Kubernetes::default(),

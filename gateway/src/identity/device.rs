@@ -18,6 +18,7 @@ use super::http;
 use super::oidc::Oidc;
 use super::provider::{Failure, MAX_SIGN_IN, Provider};
 use super::token::shown;
+use super::tokens::TokenAnswer;
 use super::{Identity, IdentityError};
 
 /// The pause between two questions when the provider names none (RFC 8628, 3.2), and what `slow_down` adds.
@@ -75,18 +76,13 @@ struct Begun {
 }
 
 #[derive(Deserialize)]
-struct Tokens {
-    id_token: Option<SecretString>,
-}
-
-#[derive(Deserialize)]
 struct OauthError {
     error: String,
 }
 
 /// What came of one question.
 enum Answer {
-    Tokens(Tokens),
+    Tokens(TokenAnswer),
     Pending,
     SlowDown,
     Failed(FetchError),
@@ -104,10 +100,14 @@ impl Oidc {
         let Some(url) = provider.device_endpoint.clone() else {
             return Err(self.answered("it offers no device sign-in (`device_authorization_endpoint`)"));
         };
-        let form = vec![("scope", self.settings().scope())];
-        let request = self.request(&provider, &url, form)?;
-        let (status, body) =
-            http::exchange("device code", &url, request).await.map_err(|e| self.failed(e))?;
+        let settings = self.settings();
+        let offline = self.asks_offline(&provider);
+        let (mut status, mut body) = self.ask_for_code(&provider, &url, settings.scope(offline)).await?;
+        if offline && oauth_error(status, &body).as_deref() == Some("invalid_scope") {
+            // It knows the scope, but not for this client. The sign-in matters more than what is asked later.
+            tracing::warn!("the provider refuses the scope `offline_access`; signing in without it");
+            (status, body) = self.ask_for_code(&provider, &url, settings.scope(false)).await?;
+        }
         if status != StatusCode::OK {
             return Err(match oauth_error(status, &body) {
                 Some(code) => self.refused(&code),
@@ -144,8 +144,24 @@ impl Oidc {
         })
     }
 
+    /// Whether a refresh token is worth asking for by `offline_access`: only who is asked again needs one.
+    pub(super) fn asks_offline(&self, provider: &Provider) -> bool {
+        let settings = self.settings();
+        settings.recheck.is_some() && settings.offline_access && provider.knows_offline
+    }
+
+    async fn ask_for_code(
+        &self,
+        provider: &Provider,
+        url: &Url,
+        scope: String,
+    ) -> Result<(StatusCode, Vec<u8>), IdentityError> {
+        let request = self.request(provider, url, vec![("scope", scope)])?;
+        http::exchange("device code", url, request).await.map_err(|e| self.failed(e))
+    }
+
     /// A POST to the provider as this client. Secret or not, the id goes into the form: some providers insist.
-    fn request(
+    pub(super) fn request(
         &self,
         provider: &Provider,
         url: &Url,
@@ -209,13 +225,15 @@ impl DeviceSignIn {
                 () = tokio::time::sleep(interval) => {}
             }
             match self.ask().await? {
-                Answer::Tokens(tokens) => {
-                    let Some(token) = tokens.id_token else {
+                Answer::Tokens(mut tokens) => {
+                    let Some(token) = tokens.id_token.take() else {
                         return Err(self
                             .oidc
                             .answered("it sent no ID token; is the scope `openid` allowed?"));
                     };
-                    return self.oidc.verify_id_token(&token).await;
+                    let identity = self.oidc.verify_id_token(&token).await?;
+                    self.oidc.rechecks().keep(&identity, tokens.keep(clock.now()));
+                    return Ok(identity);
                 }
                 Answer::Pending => failures = 0,
                 Answer::SlowDown => {
@@ -267,11 +285,11 @@ impl DeviceSignIn {
 }
 
 /// The error code, where the provider blames the question and not itself.
-fn oauth_error(status: StatusCode, body: &[u8]) -> Option<String> {
+pub(super) fn oauth_error(status: StatusCode, body: &[u8]) -> Option<String> {
     let is_ours = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
     is_ours.then(|| serde_json::from_slice::<OauthError>(body).ok()).flatten().map(|error| error.error)
 }
 
-fn status_error(what: &'static str, url: &Url, status: StatusCode) -> FetchError {
+pub(super) fn status_error(what: &'static str, url: &Url, status: StatusCode) -> FetchError {
     FetchError::Status { what, url: url.to_string(), status: status.as_u16() }
 }

@@ -89,6 +89,8 @@ pub enum FetchError {
         url: String,
         /// The chain of causes.
         why: String,
+        /// Whether the question may have arrived all the same.
+        arrived: bool,
     },
     /// An answer, but of the wrong status.
     #[error("asking for the {what} at `{url}` was answered with status {status}")]

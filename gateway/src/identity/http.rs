@@ -56,8 +56,12 @@ pub(super) async fn exchange(
     url: &Url,
     request: RequestBuilder,
 ) -> Result<(StatusCode, Vec<u8>), FetchError> {
-    let failed =
-        |error: reqwest::Error| FetchError::Failed { what, url: url.to_string(), why: chain(&error) };
+    let failed = |error: reqwest::Error| FetchError::Failed {
+        what,
+        url: url.to_string(),
+        why: chain(&error),
+        arrived: !error.is_connect(),
+    };
     let mut response: Response = request.send().await.map_err(failed)?;
     let too_long = || FetchError::TooLong { what, url: url.to_string(), max: MAX_ANSWER_BYTES };
     if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {

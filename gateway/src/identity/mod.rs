@@ -16,8 +16,10 @@ mod jwks;
 mod names;
 mod oidc;
 mod provider;
+mod recheck;
 mod settings;
 mod token;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +28,9 @@ pub use device::DeviceSignIn;
 pub use error::{FetchError, IdentityError, TokenRefusal};
 pub use names::{MAX_GROUPS, MAX_NAME_BYTES, NameProblem, RESERVED_PREFIXES};
 pub use oidc::Oidc;
+pub use recheck::{People, Rechecks, Watch};
 pub use settings::OidcSettings;
+pub use tokens::Tokens;
 
 use crate::audit;
 
@@ -128,6 +132,11 @@ impl Identity {
     #[must_use]
     pub const fn groups(&self) -> &BTreeSet<String> {
         &self.groups
+    }
+
+    /// The same person in none but these groups.
+    fn within(&self, groups: &BTreeSet<String>) -> Self {
+        Self { groups: self.groups.intersection(groups).cloned().collect(), ..self.clone() }
     }
 
     /// The same person as policies see them.

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::error::TokenRefusal;
 use super::provider::{Cache, Provider};
+use super::recheck::Rechecks;
 use super::settings::OidcSettings;
-use super::token::Unverified;
+use super::token::{Unverified, Verified};
 use super::{Identity, IdentityError, claims};
 use crate::clock::SharedClock;
 
@@ -29,6 +30,7 @@ struct Inner {
     clock: SharedClock,
     cache: Mutex<Cache>,
     sign_ins: Arc<Semaphore>,
+    rechecks: Rechecks,
 }
 
 impl Oidc {
@@ -41,7 +43,8 @@ impl Oidc {
         let issuer = settings.check()?;
         let (settings, cache) = (settings.clone(), Mutex::default());
         let sign_ins = Arc::new(Semaphore::new(MAX_SIGN_INS));
-        Ok(Self { inner: Arc::new(Inner { settings, issuer, clock, cache, sign_ins }) })
+        let rechecks = Rechecks::new(&settings, clock.clone());
+        Ok(Self { inner: Arc::new(Inner { settings, issuer, clock, cache, sign_ins, rechecks }) })
     }
 
     /// Asks the provider now, to say at start whether it answers. Nothing depends on the outcome.
@@ -81,6 +84,15 @@ impl Oidc {
     }
 
     async fn verify(&self, token: &SecretString, nonce: Option<&str>) -> Result<Identity, IdentityError> {
+        Ok(claims::identity(&self.claims(token, nonce).await?, &self.inner.settings)?)
+    }
+
+    /// The claims of a good token.
+    pub(super) async fn claims(
+        &self,
+        token: &SecretString,
+        nonce: Option<&str>,
+    ) -> Result<Verified, IdentityError> {
         let Inner { settings, issuer, clock, cache, .. } = &*self.inner;
         let token = Unverified::parse(token.expose_secret())?;
         let now = clock.now();
@@ -94,8 +106,13 @@ impl Oidc {
             other => other?,
         };
         drop(cache);
-        let claims = signed.check(settings, nonce, now)?;
-        Ok(claims::identity(&claims, settings)?)
+        Ok(signed.check(settings, nonce, now)?)
+    }
+
+    /// What is remembered of people who have signed in, to ask the provider about them again.
+    #[must_use]
+    pub fn rechecks(&self) -> &Rechecks {
+        &self.inner.rechecks
     }
 
     pub(super) fn settings(&self) -> &OidcSettings {

@@ -15,7 +15,7 @@ use super::IdentityError;
 use super::error::FetchError;
 use super::http;
 use super::jwks::KeySet;
-use super::settings::{OidcSettings, is_loopback};
+use super::settings::{OFFLINE, OidcSettings, is_loopback};
 
 /// Good answers are asked for again after this, so that a key that was withdrawn stops counting.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(1);
@@ -32,6 +32,10 @@ pub(super) struct Provider {
     pub(super) client: Client,
     pub(super) token_endpoint: Url,
     pub(super) device_endpoint: Option<Url>,
+    pub(super) userinfo_endpoint: Option<Url>,
+    pub(super) introspection_endpoint: Option<Url>,
+    /// Whether it says that it knows the scope `offline_access`.
+    pub(super) knows_offline: bool,
     /// Whether the client's secret goes into the form because the provider does not take it as HTTP Basic.
     pub(super) secret_in_form: bool,
     jwks_uri: Url,
@@ -60,6 +64,9 @@ struct Document {
     jwks_uri: String,
     token_endpoint: String,
     device_authorization_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
+    introspection_endpoint: Option<String>,
+    scopes_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
@@ -170,12 +177,16 @@ async fn discover(settings: &OidcSettings, issuer: &Url, client: Client) -> Resu
             Err(Failure::Answer(format!("its endpoint `{}` is not an https URL", super::token::shown(text))))
         }
     };
+    let scopes = document.scopes_supported.unwrap_or_default();
     let methods = document.token_endpoint_auth_methods_supported.unwrap_or_default();
     let has = |name: &str| methods.iter().any(|method| method == name);
     Ok(Provider {
         client,
         token_endpoint: endpoint(&document.token_endpoint)?,
         device_endpoint: document.device_authorization_endpoint.as_deref().map(endpoint).transpose()?,
+        userinfo_endpoint: document.userinfo_endpoint.as_deref().map(endpoint).transpose()?,
+        introspection_endpoint: document.introspection_endpoint.as_deref().map(endpoint).transpose()?,
+        knows_offline: scopes.iter().any(|scope| scope == OFFLINE),
         secret_in_form: has("client_secret_post") && !has("client_secret_basic"),
         jwks_uri: endpoint(&document.jwks_uri)?,
     })

@@ -1,10 +1,14 @@
 //! What the gateway must know about its OpenID Connect provider.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::{Host, Url};
 
 use super::IdentityError;
+
+/// The scope with which a refresh token outlives the person's session in the browser (OpenID Connect Core 1.0, 11).
+pub(super) const OFFLINE: &str = "offline_access";
 
 /// How to reach the provider and how to read its tokens. The names of prefixes and claims, and what they do,
 /// are those of kube-apiserver's `--oidc-*` flags, so that both see the same people under the same names.
@@ -31,6 +35,12 @@ pub struct OidcSettings {
     pub ca_file: Option<PathBuf>,
     /// What is asked for at sign-in; `openid` is always among it.
     pub scopes: Vec<String>,
+    /// How often the provider is asked about people who have something to lose; none: never, and no tokens are kept.
+    pub recheck: Option<Duration>,
+    /// Whether `offline_access` is asked for too, where the provider says that it knows that scope.
+    pub offline_access: bool,
+    /// For how long after a sign-in it is remembered: as long as the certificates that it leads to.
+    pub remember: Duration,
 }
 
 impl OidcSettings {
@@ -48,6 +58,9 @@ impl OidcSettings {
             groups_prefix: None,
             ca_file: None,
             scopes: ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec(),
+            recheck: None,
+            offline_access: true,
+            remember: Duration::from_secs(8 * 3600),
         }
     }
 
@@ -56,10 +69,13 @@ impl OidcSettings {
         self.audience.as_deref().unwrap_or(&self.client_id)
     }
 
-    /// The scopes as the provider wants them.
-    pub(super) fn scope(&self) -> String {
-        let others = self.scopes.iter().map(String::as_str).filter(|scope| *scope != "openid");
-        std::iter::once("openid").chain(others).collect::<Vec<_>>().join(" ")
+    /// The scopes as the provider wants them; `offline` adds the one that a refresh token may need.
+    pub(super) fn scope(&self, offline: bool) -> String {
+        let fixed = ["openid", OFFLINE];
+        let others = self.scopes.iter().map(String::as_str).filter(|scope| !fixed.contains(scope));
+        let named = self.scopes.iter().any(|scope| scope == OFFLINE);
+        let last = (offline || named).then_some(OFFLINE);
+        std::iter::once("openid").chain(others).chain(last).collect::<Vec<_>>().join(" ")
     }
 
     /// Checks what can be checked without asking anybody.
@@ -126,6 +142,10 @@ mod tests {
     fn openid_is_always_asked_for_and_once() {
         let mut settings = OidcSettings::new("https://id.test", "c");
         settings.scopes = vec!["groups".to_owned(), "openid".to_owned()];
-        assert_eq!(settings.scope(), "openid groups");
+        assert_eq!(settings.scope(false), "openid groups");
+        assert_eq!(settings.scope(true), "openid groups offline_access");
+        settings.scopes.push(OFFLINE.to_owned());
+        assert_eq!(settings.scope(false), "openid groups offline_access");
+        assert_eq!(settings.scope(true), "openid groups offline_access");
     }
 }

@@ -3,6 +3,8 @@
 
 mod device;
 mod provider;
+mod recheck;
+mod renewal;
 mod stub;
 mod tokens;
 

@@ -1,6 +1,7 @@
 //! The gateway put together: from a configuration and a Kubernetes client to a running server. `sallyport serve`
 //! and the demo use the same function.
 
+mod recheck;
 mod rights;
 
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use crate::bridge::{self, Bridge, BridgeError};
 use crate::ca::{Authority, CaError};
 use crate::checks::{Checks, OutboundError};
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{self, Config, Kubernetes};
+use crate::config::{Config, Kubernetes};
 use crate::crd::Mirror;
 use crate::identity::{IdentityError, Oidc, OidcSettings};
 use crate::record::{RecordError, Recorder, Session};
@@ -144,8 +145,7 @@ impl Gateway {
             _ => "sallyport".to_owned(),
         });
         let client = bridge::connect(kubernetes).map_err(ServeError::Client)?;
-        let oidc =
-            Arc::new(Oidc::discover(&settings(&config.oidc), clock.clone()).map_err(ServeError::Oidc)?);
+        let oidc = Arc::new(Oidc::discover(&settings(config), clock.clone()).map_err(ServeError::Oidc)?);
         let authority = Arc::new(authority);
         let recorder =
             Recorder::new(config.recordings.directory.clone(), clock.clone()).map_err(ServeError::Record)?;
@@ -214,6 +214,14 @@ impl Gateway {
             async move { part("reconciler", run.await) }
         });
         parts.spawn({
+            let watch = recheck::Grants::new(access.clone(), clock.clone(), audit.clone());
+            let (oidc, shutdown) = (oidc.clone(), shutdown.clone());
+            async move {
+                oidc.recheck(&watch, shutdown).await;
+                Ok(())
+            }
+        });
+        parts.spawn({
             let (audit, shutdown) = (audit.clone(), shutdown.clone());
             async move { part("HTTP server", console::serve(console_listener, access, audit, shutdown).await) }
         });
@@ -261,8 +269,12 @@ fn access_settings(config: &Config, authority: &Authority) -> AccessSettings {
     }
 }
 
-fn settings(oidc: &config::Oidc) -> OidcSettings {
+fn settings(config: &Config) -> OidcSettings {
+    let oidc = &config.oidc;
     OidcSettings {
+        recheck: Some(oidc.recheck.0).filter(|every| !every.is_zero()),
+        offline_access: oidc.offline_access,
+        remember: config.certificates.validity.0,
         client_secret_file: oidc.client_secret_file.clone(),
         audience: oidc.audience.clone(),
         username_claim: oidc.username_claim.clone(),

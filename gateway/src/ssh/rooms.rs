@@ -1,6 +1,7 @@
 //! What is done on a session channel: the command line is parsed by `lobby`, answered there if it only asks, and
 //! otherwise opened here: authorise, find the pod, begin the recording, start, pump.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::channel::{Ask, Session};
@@ -80,16 +81,27 @@ impl Rooms {
             (Command::Login, _) => signin::run(self, &session).await,
             (command, Err(why)) => self.stranger(&connection, &output, &command, why).await,
             (command, Ok(certificate)) if command.answers() => {
-                let answer = self.answer(&session, certificate, command);
+                let certificate = self.as_known(certificate);
+                let answer = self.answer(&session, &certificate, command);
                 tokio::select! {
                     () = output.gone() => {}
                     answer = answer => reply(&output, answer).await,
                 }
             }
             (Command::Request(request), Ok(certificate)) => {
-                Box::pin(self.wait(session, certificate, request)).await;
+                Box::pin(self.wait(session, &self.as_known(certificate), request)).await;
             }
-            (command, Ok(certificate)) => Box::pin(self.work(session, certificate, command)).await,
+            (command, Ok(certificate)) => {
+                Box::pin(self.work(session, &self.as_known(certificate), command)).await;
+            }
+        }
+    }
+
+    /// The certificate without the groups that the provider has denied its person since it was issued.
+    pub(super) fn as_known<'c>(&self, certificate: &'c VerifiedCertificate) -> Cow<'c, VerifiedCertificate> {
+        match self.gateway.oidc.rechecks().narrowed(&certificate.identity, certificate.since) {
+            Some(identity) => Cow::Owned(VerifiedCertificate { identity, ..certificate.clone() }),
+            None => Cow::Borrowed(certificate),
         }
     }
 

@@ -85,6 +85,7 @@ impl Rooms {
                 format!("refused: forward needs a certificate; {why}; type `ssh {} login`", self.name());
             (No { text, status: 77 }, false)
         })?;
+        let certificate = self.as_known(certificate);
         if !certificate.permits_port_forwarding {
             connection.refuse("forward", "the certificate does not permit port forwarding");
             return Err((

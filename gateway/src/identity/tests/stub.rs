@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -39,6 +40,8 @@ struct Shared {
     /// Replies by path, in turn; the last one stays.
     replies: Mutex<HashMap<String, VecDeque<Reply>>>,
     asked: Mutex<Vec<Asked>>,
+    /// Paths whose answers wait.
+    held: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 #[derive(Debug)]
@@ -104,6 +107,13 @@ impl Stub {
         self.answer("/jwks", [Reply::json(&json!({ "keys": keys }))]);
     }
 
+    /// Holds back this path's answers until there are permits for them.
+    pub(super) fn hold(&self, path: &str) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.shared.held.lock().unwrap().insert(path.to_owned(), gate.clone());
+        gate
+    }
+
     /// What was asked for on this path.
     pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
@@ -137,7 +147,11 @@ async fn serve(shared: &Shared, mut stream: impl AsyncRead + AsyncWrite + Unpin)
         let queue = replies.entry(path.clone()).or_default();
         if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() }
     };
+    let gate = shared.held.lock().unwrap().get(&path).cloned();
     shared.asked.lock().unwrap().push(Asked { path, head, body });
+    if let Some(gate) = gate {
+        gate.acquire().await.unwrap().forget();
+    }
     let Some(Reply { status, body, header }) = reply else { return };
     let length = body.len();
     let answer =
