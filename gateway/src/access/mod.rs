@@ -34,6 +34,7 @@ mod explain;
 mod extend;
 mod hint;
 mod locks;
+mod one;
 mod operator;
 mod past;
 mod permit;

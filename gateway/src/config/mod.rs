@@ -252,13 +252,17 @@ impl Default for Events {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Console {
-    /// Address and port for `/healthz` and `/readyz`.
+    /// Address and port for HTTP: pages, the API, `/healthz` and `/readyz`. TLS ends in front of it.
     pub listen: SocketAddr,
+    /// The address that browsers reach it by, `https://sallyport.example.com`. The provider must know
+    /// `PUBLIC-URL/callback` as a redirect URI. Without it nobody signs in in a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<Url>,
 }
 
 impl Default for Console {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8080)) }
+        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), public_url: None }
     }
 }
 
@@ -369,6 +373,15 @@ impl Config {
             && !(Duration::from_secs(1)..=Duration::from_secs(24 * 3600)).contains(&self.oidc.recheck.0)
         {
             return value("oidc.recheck", "must lie between 1s and 24h, or be 0s");
+        }
+        if let Some(url) = &self.console.public_url {
+            if !is_safe(url) {
+                return value("console.publicUrl", "must be an https address (http is for loopback only)");
+            }
+            let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+            if !bare || !url.username().is_empty() || url.password().is_some() {
+                return value("console.publicUrl", "must have no user, path, query and fragment");
+            }
         }
         access::check(&self.hooks, &self.notifications, &self.requests)
     }

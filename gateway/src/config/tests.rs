@@ -60,6 +60,23 @@ fn a_provider_without_tls_is_for_loopback_only() {
 }
 
 #[test]
+fn browsers_come_over_tls_or_from_this_machine_and_to_no_path() {
+    let at = |url: &str| parse(&format!("{SMALLEST}console: {{publicUrl: '{url}'}}\n"));
+    assert!(at("https://gw.example.com").is_ok());
+    assert!(at("http://127.0.0.1:8022/").is_ok());
+    for bad in [
+        "http://gw.example.com",
+        "ftp://127.0.0.1",
+        "https://gw.example.com/console",
+        "https://gw.example.com/?x",
+        "https://u:p@gw.example.com",
+        "gw.example.com",
+    ] {
+        assert!(at(bad).unwrap_err().to_string().contains("publicUrl"), "{bad}");
+    }
+}
+
+#[test]
 fn the_published_schema_is_the_one_of_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/config.schema.json");
     crate::config::published(&path, &Config::schema());

@@ -163,7 +163,7 @@ async fn with_cluster(
         pods_ready(&client).await?;
     }
 
-    ready(dir, &gateway, &idp, embedded.is_some());
+    ready(dir, &gateway, &config, &idp, embedded.is_some());
     let stopped = gateway.wait().await;
     idp.shutdown().await;
     Ok(stopped?)
@@ -247,7 +247,7 @@ fn gateway_settings(options: &Options, dir: &Dir, idp: &Idp) -> Result<Config, D
         kubernetes: config::Kubernetes::default(),
         recordings: config::Recordings { directory: dir.folder("recordings")? },
         events: config::Events { file: dir.join("events.jsonl") },
-        console: config::Console { listen: options.console },
+        console: console(options.console),
         policies: config::Policies::default(),
         requests: config::Requests::default(),
         hooks: Vec::new(),
@@ -257,8 +257,26 @@ fn gateway_settings(options: &Options, dir: &Dir, idp: &Idp) -> Result<Config, D
     })
 }
 
-fn ready(dir: &Dir, gateway: &Gateway, idp: &Idp, embedded: bool) {
+/// Pages for browsers on this machine; the provider lets nobody else come back.
+fn console(listen: SocketAddr) -> config::Console {
+    // A port of the system's choice has to be known before it is listened on: it is part of the address.
+    let listen = if listen.port() == 0 {
+        std::net::TcpListener::bind(listen).and_then(|free| free.local_addr()).unwrap_or(listen)
+    } else {
+        listen
+    };
+    let host = if listen.ip().is_unspecified() { "127.0.0.1".into() } else { listen.ip().to_string() };
+    let here = listen.ip().is_unspecified() || listen.ip().is_loopback();
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let public_url = url::Url::parse(&format!("http://{host}:{}", listen.port())).ok().filter(|_| here);
+    config::Console { listen, public_url }
+}
+
+fn ready(dir: &Dir, gateway: &Gateway, config: &Config, idp: &Idp, embedded: bool) {
     let ssh = format!("ssh -F {}", quoted(&dir.join("ssh_config")));
+    if let Some(console) = &config.console.public_url {
+        say(&format!("console:      {console}"));
+    }
     say(&format!("sign-in page: {}", idp.issuer()));
     say(&format!("recordings:   {}", dir.join("recordings").display()));
     say(&format!("events:       {}", dir.join("events.jsonl").display()));

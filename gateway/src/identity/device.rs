@@ -191,15 +191,15 @@ impl Oidc {
         Ok(request.form(&form))
     }
 
-    fn failed(&self, source: FetchError) -> IdentityError {
+    pub(super) fn failed(&self, source: FetchError) -> IdentityError {
         Failure::Fetch(source).into_error(self.issuer())
     }
 
-    fn answered(&self, what: &str) -> IdentityError {
+    pub(super) fn answered(&self, what: &str) -> IdentityError {
         Failure::Answer(what.to_owned()).into_error(self.issuer())
     }
 
-    fn refused(&self, code: &str) -> IdentityError {
+    pub(super) fn refused(&self, code: &str) -> IdentityError {
         IdentityError::Client {
             issuer: self.issuer().to_owned(),
             code: shown(code),

@@ -53,6 +53,9 @@ pub enum IdentityError {
     /// The person, or the provider, said no.
     #[error("the sign-in was refused at the provider; begin again with `login`")]
     Denied,
+    /// What a browser brought back is not the answer to what was asked.
+    #[error("the provider's answer cannot be used: {0}; begin again")]
+    Stray(&'static str),
     /// Nobody confirmed the code in time.
     #[error("the sign-in was not confirmed in time; begin again with `login`")]
     TimedOut,
@@ -66,7 +69,7 @@ impl IdentityError {
     #[must_use]
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Token(_) | Self::Denied | Self::TimedOut => 77,
+            Self::Token(_) | Self::Denied | Self::Stray(_) | Self::TimedOut => 77,
             Self::Settings(_)
             | Self::File { .. }
             | Self::Unreachable { .. }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 mod claims;
+mod code;
 mod device;
 mod error;
 mod http;
@@ -24,6 +25,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub use code::{CodeAnswer, CodeSignIn};
 pub use device::DeviceSignIn;
 pub use error::{FetchError, IdentityError, TokenRefusal};
 pub use names::{MAX_GROUPS, MAX_NAME_BYTES, NameProblem, RESERVED_PREFIXES};
@@ -186,6 +188,12 @@ impl Identity {
             return Err(IdentityProblem::Form(format!("version {} is not known here", form.v)));
         }
         Self::new(form.iss, form.sub, form.username, form.groups)
+    }
+
+    /// Somebody of a provider's, for the tests of other modules.
+    #[cfg(test)]
+    pub fn certified_for_tests(json: &str) -> Self {
+        Self::from_certified(json).expect("a certified identity")
     }
 
     /// Somebody, for the tests of other modules.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
@@ -68,7 +69,17 @@ impl Oidc {
     /// # Errors
     /// When the token is not accepted, or the provider's keys cannot be had.
     pub async fn verify_id_token(&self, token: &SecretString) -> Result<Identity, IdentityError> {
-        self.verify(token, None).await
+        self.verify(token, None).await.map(|(identity, _)| identity)
+    }
+
+    /// Who shows this token now, without the groups that the provider has denied them since it was issued; and when it
+    /// ends.
+    ///
+    /// # Errors
+    /// As for [`Oidc::verify_id_token`].
+    pub async fn verify_bearer(&self, token: &SecretString) -> Result<(Identity, Timestamp), IdentityError> {
+        let (identity, [issued, until]) = self.verify(token, None).await?;
+        Ok((self.rechecks().narrowed(&identity, issued).unwrap_or(identity), until))
     }
 
     /// The same, for a sign-in that sent a `nonce`: the token must repeat it.
@@ -80,11 +91,16 @@ impl Oidc {
         token: &SecretString,
         nonce: &str,
     ) -> Result<Identity, IdentityError> {
-        self.verify(token, Some(nonce)).await
+        self.verify(token, Some(nonce)).await.map(|(identity, _)| identity)
     }
 
-    async fn verify(&self, token: &SecretString, nonce: Option<&str>) -> Result<Identity, IdentityError> {
-        Ok(claims::identity(&self.claims(token, nonce).await?, &self.inner.settings)?)
+    async fn verify(
+        &self,
+        token: &SecretString,
+        nonce: Option<&str>,
+    ) -> Result<(Identity, [Timestamp; 2]), IdentityError> {
+        let claims = self.claims(token, nonce).await?;
+        Ok((claims::identity(&claims, &self.inner.settings)?, claims.1))
     }
 
     /// The claims of a good token.

@@ -36,6 +36,10 @@ pub(super) struct Provider {
     pub(super) introspection_endpoint: Option<Url>,
     /// Whether it says that it knows the scope `offline_access`.
     pub(super) knows_offline: bool,
+    /// Where browsers sign in.
+    pub(super) authorization_endpoint: Option<Url>,
+    /// Whether its answers to browsers say whose they are (RFC 9207).
+    pub(super) names_itself: bool,
     /// Whether the client's secret goes into the form because the provider does not take it as HTTP Basic.
     pub(super) secret_in_form: bool,
     jwks_uri: Url,
@@ -67,6 +71,9 @@ struct Document {
     userinfo_endpoint: Option<String>,
     introspection_endpoint: Option<String>,
     scopes_supported: Option<Vec<String>>,
+    authorization_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
@@ -187,6 +194,8 @@ async fn discover(settings: &OidcSettings, issuer: &Url, client: Client) -> Resu
         userinfo_endpoint: document.userinfo_endpoint.as_deref().map(endpoint).transpose()?,
         introspection_endpoint: document.introspection_endpoint.as_deref().map(endpoint).transpose()?,
         knows_offline: scopes.iter().any(|scope| scope == OFFLINE),
+        authorization_endpoint: document.authorization_endpoint.as_deref().map(endpoint).transpose()?,
+        names_itself: document.authorization_response_iss_parameter_supported,
         secret_in_form: has("client_secret_post") && !has("client_secret_basic"),
         jwks_uri: endpoint(&document.jwks_uri)?,
     })

@@ -1,6 +1,7 @@
 //! Tokens that must and must not be accepted, a provider that misbehaves, and sign-ins through real HTTP:
 //! against the embedded provider where it can play the part, against a stub where nobody sane would.
 
+mod code;
 mod device;
 mod provider;
 mod recheck;

@@ -31,9 +31,9 @@ pub(super) struct Unverified<'a> {
 #[derive(Debug)]
 pub(super) struct Signed(Map<String, Value>);
 
-/// The claims of a token that is good in every respect.
+/// The claims of a token that is good in every respect, and when it was issued and ends.
 #[derive(Debug)]
-pub(super) struct Verified(pub(super) Map<String, Value>);
+pub(super) struct Verified(pub(super) Map<String, Value>, pub(super) [Timestamp; 2]);
 
 #[derive(Deserialize)]
 struct Header {
@@ -104,7 +104,7 @@ impl Signed {
         {
             return Err(TokenRefusal::Nonce);
         }
-        Ok(Verified(self.0))
+        Ok(Verified(self.0, [issued, expires]))
     }
 
     /// The audience is or contains ours; with several, or when it is there, `azp` must name our client.

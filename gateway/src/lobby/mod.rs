@@ -35,6 +35,7 @@ pub use command::{
 pub use desk::{Desk, Live, May};
 pub use locks::{lock_table, locked, unlocked};
 pub use parse::parse;
+pub use phrase::{moment, narrowed, shut_out, state};
 pub use place::{namespace, place};
 pub use reply::{Failure, Reply};
 pub use run::{Context, answer_key, opened, run};

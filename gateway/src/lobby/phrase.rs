@@ -23,7 +23,8 @@ pub(super) fn approvals(count: u32, groups: &[String]) -> String {
 }
 
 /// `2026-11-21 03:00 UTC`; the minute that has begun.
-pub(super) fn moment(time: Timestamp) -> String {
+#[must_use]
+pub fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
@@ -78,7 +79,8 @@ fn cause_word(cause: Cause) -> &'static str {
 }
 
 /// Whom or what a lock shuts out: `alice@example.com`, `everybody from payments/api-0`.
-pub(super) fn shut_out(lock: &LockView) -> String {
+#[must_use]
+pub fn shut_out(lock: &LockView) -> String {
     match (&lock.person, &lock.namespace, &lock.pod) {
         (Some(person), ..) => show::line(person),
         (None, Some(namespace), Some(pod)) => {
@@ -90,7 +92,8 @@ pub(super) fn shut_out(lock: &LockView) -> String {
 }
 
 /// ` only for deployment/api, api-0, container app, port 5432`; nothing where all that the policy covers is meant.
-pub(super) fn narrowed(request: &RequestView) -> String {
+#[must_use]
+pub fn narrowed(request: &RequestView) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(request.workloads.iter().map(|name| show::line(name)));
     parts.extend(request.pods.iter().map(|name| format!("pod {}", show::line(name))));
@@ -131,7 +134,8 @@ pub(super) fn is_ahead(start: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Where a request is: `waits for 1 approval by leads`, `is open until … (59m left)`.
-pub(super) fn state(request: &RequestView, now: Timestamp) -> String {
+#[must_use]
+pub fn state(request: &RequestView, now: Timestamp) -> String {
     use crate::crd::Phase;
     let by = |verdict: &Option<crate::access::VerdictView>| {
         verdict.as_ref().map_or_else(String::new, |verdict| {

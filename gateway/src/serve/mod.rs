@@ -222,8 +222,20 @@ impl Gateway {
             }
         });
         parts.spawn({
-            let (audit, shutdown) = (audit.clone(), shutdown.clone());
-            async move { part("HTTP server", console::serve(console_listener, access, audit, shutdown).await) }
+            let parts = console::Parts {
+                access,
+                audit: audit.clone(),
+                oidc: oidc.clone(),
+                clock: clock.clone(),
+                public_url: config.console.public_url.clone(),
+                longest: config.certificates.validity.0,
+                links: links(config, &authority),
+            };
+            let serve = console::serve(console_listener, parts, shutdown.clone());
+            async move {
+                serve.await;
+                Ok(())
+            }
         });
         audit.record(Event::new(clock.now(), Kind::GatewayStarted, Outcome::Ok));
         Ok(Self { ssh, console, authority, oidc, clock, audit, parts, shutdown })
@@ -258,6 +270,10 @@ fn in_pod(kubernetes: &kube::Config) -> bool {
 fn identity(ssh: SocketAddr) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}_{ssh}")
+}
+
+fn links(config: &Config, authority: &Authority) -> console::Links {
+    console::Links::new(&authority.secret("console"), config.console.public_url.clone())
 }
 
 fn access_settings(config: &Config, authority: &Authority) -> AccessSettings {

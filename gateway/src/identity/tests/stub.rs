@@ -98,6 +98,7 @@ impl Stub {
             "jwks_uri": format!("{issuer}/jwks"),
             "token_endpoint": format!("{issuer}/token"),
             "device_authorization_endpoint": format!("{issuer}/device"),
+            "authorization_endpoint": format!("{issuer}/authorize?tenant=1"),
         });
         document.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         self.answer("/.well-known/openid-configuration", [Reply::json(&document)]);
