@@ -15,6 +15,7 @@ mod logs;
 mod opened;
 mod outage;
 mod outside;
+mod recheck;
 mod record;
 mod refusals;
 mod sharing;
@@ -59,6 +60,7 @@ fn all() -> Vec<Case> {
         record::cases(),
         certificates::cases(),
         signin::cases(),
+        recheck::cases(),
         kubectl::cases(),
         opened::cases(),
         intime::cases(),

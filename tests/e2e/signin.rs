@@ -20,7 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// A new key in a directory of its own, and a configuration that uses it for `prod-gw-new`.
-fn newcomer(world: &World) -> (tempfile::TempDir, PathBuf, PathBuf) {
+pub(crate) fn newcomer(world: &World) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let key = dir.path().join("id_ed25519");
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key), b"", seconds(20))

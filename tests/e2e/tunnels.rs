@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// A TCP server for tests. The first line says what it does: `echo`, `give N` (N bytes of a pattern), `take N` (the
 /// sum of N bytes), `count` (the number of bytes up to the end of input), `close`.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 use IO::Socket::INET; $SIG{CHLD} = 'IGNORE'; $SIG{TERM} = sub { exit 0 };
 my $l = IO::Socket::INET->new(LocalAddr => $ENV{LISTEN}, LocalPort => 7000, Listen => 128, ReuseAddr => 1) or die "listen: $!";
 while (1) {

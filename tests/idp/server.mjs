@@ -3,7 +3,9 @@
 //   node server.mjs --cert FILE --key FILE [--port N] [--people JSON]
 //
 // Prints one line of JSON when it answers: {"issuer": …}. A line `rotate` on standard input replaces the signing
-// keys, and is answered by a line {"rotated": …}. It ends with its standard input.
+// keys, and is answered by a line {"rotated": …}. `groups NAME ["…"]` puts somebody into these groups, known before or
+// not; `close NAME` closes an account; `silent` hangs up on every question until `speak`. Each is answered by a line
+// {"done": …}. It ends with its standard input.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -34,7 +36,7 @@ const client = (client_id, id_token_signed_response_alg) => ({
   id_token_signed_response_alg,
   client_name: 'Sallyport',
   token_endpoint_auth_method: 'none',
-  grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+  grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
   response_types: [],
   redirect_uris: [],
 });
@@ -45,10 +47,11 @@ function provider(issuer, jwks) {
     jwks: { keys: jwks },
     cookies: { keys: ['for tests only'] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['preferred_username', 'name'], groups: ['groups'] },
-    scopes: ['openid', 'email', 'profile', 'groups'],
+    scopes: ['openid', 'offline_access', 'email', 'profile', 'groups'],
     conformIdTokenClaims: false, // the claims are wanted in the ID token, as common providers have them
     features: { deviceFlow: { enabled: true, charset: 'base-20' }, devInteractions: { enabled: true } },
-    ttl: { DeviceCode: 600, IdToken: 600, AccessToken: 600, Interaction: 600, Session: 600, Grant: 600 },
+    // Access tokens are over soon, so that whoever goes on asking has to renew them.
+    ttl: { DeviceCode: 600, IdToken: 600, AccessToken: 60, RefreshToken: 7200, Interaction: 600, Session: 600, Grant: 600 },
     findAccount: (_context, id) => Object.hasOwn(people, id) && {
       accountId: id,
       claims: () => ({
@@ -63,9 +66,10 @@ function provider(issuer, jwks) {
   });
 }
 
+let silent = false;
 let current = (_request, response) => response.writeHead(503).end();
 const server = createServer({ cert: readFileSync(options.cert), key: readFileSync(options.key) }, (request, response) =>
-  current(request, response));
+  silent ? request.socket.destroy() : current(request, response));
 server.listen(Number(options.port), '127.0.0.1', () => {
   const issuer = `https://localhost:${server.address().port}`;
   current = provider(issuer, keys()).callback();
@@ -76,7 +80,14 @@ server.listen(Number(options.port), '127.0.0.1', () => {
         const fresh = keys();
         current = provider(issuer, fresh).callback();
         console.log(JSON.stringify({ rotated: fresh.map((key) => key.kid) }));
+        return;
       }
+      const [word, name, groups] = line.trim().split(' ');
+      if (word === 'groups') people[name] = JSON.parse(groups);
+      else if (word === 'close') delete people[name];
+      else if (word === 'silent' || word === 'speak') silent = word === 'silent';
+      else return;
+      console.log(JSON.stringify({ done: line.trim() }));
     })
     .on('close', () => process.exit(0));
 });

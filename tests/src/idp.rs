@@ -52,9 +52,14 @@ impl Idp {
 
     /// Replaces its signing keys.
     pub fn rotate(&self) {
+        self.tell("rotate", "rotated");
+    }
+
+    /// Tells it something and waits until it says that it is done.
+    pub(crate) fn tell(&self, line: &str, answer: &str) {
         let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = process.out.bytes().len();
-        assert!(process.write(b"rotate\n"), "the provider no longer listens");
-        assert!(process.out.wait_for("rotated", before, seconds(10)).is_some(), "the keys were not rotated");
+        assert!(process.write(format!("{line}\n").as_bytes()), "the provider no longer listens");
+        assert!(process.out.wait_for(answer, before, seconds(10)).is_some(), "`{line}` was not done");
     }
 }

@@ -10,6 +10,7 @@ pub mod events;
 pub mod gate;
 pub mod idp;
 pub mod manifest;
+mod people;
 pub mod place;
 pub mod process;
 pub mod proxy;

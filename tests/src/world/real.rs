@@ -120,7 +120,7 @@ pub(super) fn config(
     format!(
         "ssh:\n  listen: {ssh}\n  hostNames: [prod-gw]\n\
          certificates:\n  directory: {dir}/ca\n\
-         oidc:\n  issuer: {issuer}\n  clientId: sallyport\n  usernameClaim: preferred_username\n  caFile: {ca}\n\
+         oidc:\n  issuer: {issuer}\n  clientId: sallyport\n  usernameClaim: preferred_username\n  caFile: {ca}\n  recheck: 2s\n\
          kubernetes:\n  kubeconfig: {dir}/{kubeconfig}\n\
          recordings:\n  directory: {dir}/recordings\n\
          events:\n  file: {dir}/events.jsonl\n\

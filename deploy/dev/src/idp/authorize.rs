@@ -37,6 +37,7 @@ pub(super) struct Pending {
     state: Option<String>,
     nonce: Option<String>,
     challenge: String,
+    offline: bool,
 }
 
 /// What an authorization code stands for.
@@ -46,6 +47,7 @@ pub(super) struct Code {
     pub(super) redirect: String,
     pub(super) nonce: Option<String>,
     pub(super) challenge: String,
+    pub(super) offline: bool,
 }
 
 #[derive(Deserialize)]
@@ -93,13 +95,18 @@ pub(super) async fn ask(
         return back(OauthError::of("login_required", "nobody stays signed in here"));
     }
     let (shown, id) = (given.clone(), secret());
-    let pending =
-        Pending { redirect: redirect.clone(), state: ask.state.clone(), nonce: ask.nonce.clone(), challenge };
+    let pending = Pending {
+        redirect: redirect.clone(),
+        state: ask.state.clone(),
+        nonce: ask.nonce.clone(),
+        challenge,
+        offline: token::is_offline(ask.scope.as_deref()),
+    };
     if state.with(|inner| inner.pending.insert(id.clone(), pending)).is_err() {
         return back(OauthError::busy());
     }
     let csrf = Csrf::of(&state, &headers);
-    csrf.set(pages::choose_account(&state.people, &shown, &id, csrf.value()))
+    csrf.set(pages::choose_account(&state.people(), &shown, &id, csrf.value()))
 }
 
 /// The page's form.
@@ -132,6 +139,7 @@ pub(super) async fn answer(
         redirect: pending.redirect.to_string(),
         nonce: pending.nonce,
         challenge: pending.challenge,
+        offline: pending.offline,
     };
     match state.with(|inner| inner.codes.insert(id.clone(), code)) {
         Ok(()) => back(&[("code", &id)]),

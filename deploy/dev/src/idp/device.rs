@@ -35,6 +35,7 @@ pub(super) struct Device {
     until: Instant,
     interval: Duration,
     asked: Option<Instant>,
+    offline: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub(super) enum Decision {
 #[derive(Deserialize)]
 pub(super) struct Begin {
     client_id: Option<String>,
+    scope: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +79,7 @@ pub(super) async fn begin(
         until: Instant::now() + LIFE,
         interval: INTERVAL,
         asked: None,
+        offline: token::is_offline(form.scope.as_deref()),
     };
     state.with(|inner| inner.devices.insert(device_code.clone(), device)).map_err(|_| OauthError::busy())?;
     let issuer = &state.issuer;
@@ -91,8 +94,8 @@ pub(super) async fn begin(
     .into_response())
 }
 
-/// What a poll with `device_code` comes to: the username, once.
-pub(super) fn redeem(state: &State, device_code: &str) -> Result<String, OauthError> {
+/// What a poll with `device_code` comes to, once: the username, and whether a refresh token was asked for.
+pub(super) fn redeem(state: &State, device_code: &str) -> Result<(String, bool), OauthError> {
     state.with(|inner| {
         let Some(device) = inner.devices.get_mut(device_code) else {
             return Err(OauthError::of("invalid_grant", "no such device code"));
@@ -115,9 +118,9 @@ pub(super) fn redeem(state: &State, device_code: &str) -> Result<String, OauthEr
                 Err(OauthError::of("access_denied", "the sign-in was cancelled"))
             }
             Some(Decision::As(username)) => {
-                let username = username.clone();
+                let redeemed = (username.clone(), device.offline);
                 inner.devices.take(device_code);
-                Ok(username)
+                Ok(redeemed)
             }
         }
     })
@@ -147,7 +150,7 @@ pub(super) async fn ask(
         return pages::enter_code(Some(&typed.chars().take(16).collect::<String>()));
     };
     let csrf = Csrf::of(&state, &headers);
-    csrf.set(pages::confirm_code(&state.people, &code, csrf.value()))
+    csrf.set(pages::confirm_code(&state.people(), &code, csrf.value()))
 }
 
 /// The page's form.

@@ -1,10 +1,12 @@
 //! The embedded OpenID Connect provider: real tokens for three people who need no password.
 //!
 //! It speaks what a web console and a terminal need: discovery, authorization code with PKCE (RFC 7636),
-//! device grant (RFC 8628), userinfo, keys that can be rotated. It listens on loopback only, answers to no
+//! device grant (RFC 8628), refresh tokens that work once, userinfo, keys that can be rotated, people who come, change and
+//! go while it runs. It listens on loopback only, answers to no
 //! other host name, and anybody who reaches it can be anybody it knows: it is for trying out and for tests.
 //! Its signing keys outlive it in a directory; sign-ins under way do not.
 
+mod admin;
 mod authorize;
 mod device;
 mod keys;
@@ -86,6 +88,17 @@ pub enum IdpError {
         /// Why.
         source: io::Error,
     },
+    /// The secret of the admin endpoint cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Admin {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody cannot be an account.
+    #[error("an account has a short plain name and a few short groups; `{0}` has not")]
+    Person(String),
     /// A key cannot be made or used.
     #[error("cannot make a signing key")]
     Crypto,
@@ -169,6 +182,27 @@ impl Idp {
         } else {
             Err(IdpError::UnknownCode(user_code.to_owned()))
         }
+    }
+
+    /// Somebody is in these groups from now on; an account that is not there yet is made.
+    ///
+    /// # Errors
+    /// When the names are no names, or there are too many accounts.
+    pub fn set_groups(&self, username: &str, groups: &[&str]) -> Result<(), IdpError> {
+        admin::set_groups(&self.state, username, groups.iter().map(|group| (*group).to_owned()).collect())
+    }
+
+    /// Closes an account: nobody can sign in to it any more, and its tokens are worth nothing.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn close(&self, username: &str) -> Result<(), IdpError> {
+        admin::close(&self.state, username)
+    }
+
+    /// Plays a provider that is down (every question is answered with 503), or that is back.
+    pub fn set_silent(&self, silent: bool) {
+        self.state.with(|inner| inner.silent = silent);
     }
 
     /// Signs with a new key from now on. The last one stays published for tokens under way; older ones go.

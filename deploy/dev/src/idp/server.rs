@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request, State as Shared};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pages::{self, STYLE};
 use super::state::State;
-use super::{authorize, device, token};
+use super::{admin, authorize, device, token};
 
 /// The longest form.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -38,6 +38,8 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, stop: Cancella
         .route("/device", get(device::ask).post(device::answer))
         .route("/token", post(token::token))
         .route("/userinfo", get(token::userinfo).post(token::userinfo))
+        .route("/admin/people/{username}", put(admin::put_person).delete(admin::delete_person))
+        .route("/admin/silent", put(admin::be_silent).delete(admin::speak_again))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(state.clone(), guard))
         .with_state(state);
@@ -64,6 +66,9 @@ async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) 
     if host != ours && host != format!("localhost:{port}") {
         return (StatusCode::MISDIRECTED_REQUEST, "this provider answers on loopback only\n").into_response();
     }
+    if state.with(|inner| inner.silent) && !request.uri().path().starts_with("/admin/") {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let fixed = [
@@ -80,7 +85,7 @@ async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) 
 }
 
 async fn home(Shared(state): Shared<Arc<State>>) -> Response {
-    pages::home(&state.people).into_response()
+    pages::home(&state.people()).into_response()
 }
 
 /// OpenID Connect Discovery 1.0, section 3; RFC 8414; RFC 8628, section 4.
@@ -95,12 +100,12 @@ async fn discovery(Shared(state): Shared<Arc<State>>) -> Json<Value> {
         "jwks_uri": format!("{issuer}/jwks"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", token::DEVICE_GRANT],
+        "grant_types_supported": ["authorization_code", "refresh_token", token::DEVICE_GRANT],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
-        "scopes_supported": ["openid", "profile", "email", "groups"],
+        "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce",
             "preferred_username", "name", "email", "email_verified", "groups",

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Method, Response, StatusCode, redirect};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -333,4 +333,72 @@ async fn no_more_sign_ins_wait_than_there_is_room_for() {
         busy += u32::from(status == StatusCode::SERVICE_UNAVAILABLE);
     }
     assert_eq!(busy, 300 - 256);
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_given_to_whom_asks_for_it_and_works_once() {
+    let world = World::new().await;
+    let sign_in = async |scope: &str| {
+        let form = [("client_id", CLIENT_ID), ("scope", scope)];
+        let begun = World::json(world.post("/device/code", &form).await).await;
+        world.idp.sign_in(&text(&begun, "user_code"), "alice").unwrap();
+        world.poll(&text(&begun, "device_code")).await
+    };
+    assert!(sign_in("openid groups").await["refresh_token"].is_null());
+    let renew = async |token: &str| {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", CLIENT_ID)];
+        World::json(world.post("/token", &form).await).await
+    };
+    let first = text(&sign_in("openid groups offline_access").await, "refresh_token");
+    let renewed = renew(&first).await;
+    assert_eq!(world.claims(&text(&renewed, "id_token")).await["preferred_username"], "alice");
+    let second = text(&renewed, "refresh_token");
+    assert_ne!(first, second);
+    assert_eq!(renew(&first).await["error"], "invalid_grant");
+    assert_eq!(renew("guessed").await["error"], "invalid_grant");
+
+    world.idp.close("alice").unwrap();
+    assert_eq!(renew(&second).await["error"], "invalid_grant");
+    let userinfo = world.http.get(world.url("/userinfo")).bearer_auth(text(&renewed, "access_token"));
+    assert_eq!(userinfo.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn people_change_while_it_runs_by_whoever_can_read_the_secret() {
+    let world = World::new().await;
+    let token = std::fs::read_to_string(world.dir.path().join("admin-token")).unwrap();
+    let call = async |method: Method, path: &str, token: &str, body: &str| {
+        let request = world.http.request(method, world.url(path)).bearer_auth(token);
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        request.send().await.unwrap().status()
+    };
+    let groups = r#"{"groups": ["oncall", "dev"]}"#;
+    assert_eq!(call(Method::PUT, "/admin/people/dora", "guessed", groups).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(call(Method::DELETE, "/admin/people/alice", "", "").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(call(Method::PUT, "/admin/silent", "", "").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(call(Method::PUT, "/admin/people/dora", &token, groups).await, StatusCode::NO_CONTENT);
+    assert_eq!(call(Method::PUT, "/admin/people/d%20a", &token, groups).await, StatusCode::BAD_REQUEST);
+
+    let form = [("client_id", CLIENT_ID), ("scope", "openid")];
+    let begun = World::json(world.post("/device/code", &form).await).await;
+    world.idp.sign_in(&text(&begun, "user_code"), "dora").unwrap();
+    let tokens = world.poll(&text(&begun, "device_code")).await;
+    let userinfo = async || {
+        let request = world.http.get(world.url("/userinfo")).bearer_auth(text(&tokens, "access_token"));
+        request.send().await.unwrap()
+    };
+    assert_eq!(World::json(userinfo().await).await["groups"], serde_json::json!(["oncall", "dev"]));
+    assert_eq!(
+        call(Method::PUT, "/admin/people/dora", &token, r#"{"groups": []}"#).await,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(World::json(userinfo().await).await["groups"], serde_json::json!([]));
+
+    assert_eq!(call(Method::PUT, "/admin/silent", &token, "").await, StatusCode::NO_CONTENT);
+    assert_eq!(userinfo().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(call(Method::DELETE, "/admin/silent", &token, "").await, StatusCode::NO_CONTENT);
+    assert_eq!(userinfo().await.status(), StatusCode::OK);
+    assert_eq!(call(Method::DELETE, "/admin/people/dora", &token, "").await, StatusCode::NO_CONTENT);
+    assert_eq!(call(Method::DELETE, "/admin/people/dora", &token, "").await, StatusCode::NOT_FOUND);
+    assert_eq!(userinfo().await.status(), StatusCode::UNAUTHORIZED);
 }

@@ -79,6 +79,8 @@ pub(super) struct Ask {
     redirect_uri: String,
     #[serde(default)]
     code_verifier: String,
+    #[serde(default)]
+    refresh_token: String,
 }
 
 /// The token endpoint.
@@ -89,29 +91,63 @@ pub(super) async fn token(
     if ask.client_id.as_deref() != Some(CLIENT_ID) {
         return Err(OauthError::client());
     }
-    let (username, nonce) = match ask.grant_type.as_deref() {
-        Some(DEVICE_GRANT) => (device::redeem(&state, &ask.device_code)?, None),
+    let (username, nonce, offline) = match ask.grant_type.as_deref() {
+        Some(DEVICE_GRANT) => {
+            let (username, offline) = device::redeem(&state, &ask.device_code)?;
+            (username, None, offline)
+        }
         Some("authorization_code") => redeem_code(&state, &ask)?,
-        _ => return Err(OauthError::of("unsupported_grant_type", "only codes and device codes are taken")),
+        Some("refresh_token") => {
+            let bad = || {
+                OauthError::of(
+                    "invalid_grant",
+                    "the refresh token was used, has expired, or its account is gone",
+                )
+            };
+            let username = state.with(|inner| inner.refresh.take(&ask.refresh_token)).ok_or_else(bad)?;
+            state.person(&username).ok_or_else(bad)?;
+            (username, None, true)
+        }
+        _ => {
+            return Err(OauthError::of(
+                "unsupported_grant_type",
+                "only codes, device codes and refresh tokens are taken",
+            ));
+        }
     };
     let person = state.person(&username).ok_or_else(OauthError::server)?;
-    let claims = id_claims(&state, person, nonce.as_deref());
+    let claims = id_claims(&state, &person, nonce.as_deref());
     let id_token = state.with(|inner| inner.keys.sign(&claims)).map_err(|_| OauthError::server())?;
     let access_token = secret();
     state
-        .with(|inner| inner.access.insert(access_token.clone(), username))
+        .with(|inner| inner.access.insert(access_token.clone(), username.clone()))
         .map_err(|_| OauthError::busy())?;
-    Ok(Json(json!({
-        "token_type": "Bearer",
-        "access_token": access_token,
-        "expires_in": ACCESS_LIFE.as_secs(),
-        "id_token": id_token,
-        "scope": "openid profile email groups",
-    })))
+    // Absent where nobody asked for it.
+    let refresh_token = offline.then(secret);
+    if let Some(token) = &refresh_token {
+        state.with(|inner| inner.refresh.insert(token.clone(), username)).map_err(|_| OauthError::busy())?;
+    }
+    let scope =
+        if offline { "openid profile email groups offline_access" } else { "openid profile email groups" };
+    let fields = [
+        ("token_type", json!("Bearer")),
+        ("access_token", json!(access_token)),
+        ("expires_in", json!(ACCESS_LIFE.as_secs())),
+        ("id_token", json!(id_token)),
+        ("scope", json!(scope)),
+    ];
+    let refresh = refresh_token.map(|token| ("refresh_token", json!(token)));
+    let answer = fields.into_iter().chain(refresh).map(|(name, value)| (name.to_owned(), value));
+    Ok(Json(answer.collect()))
+}
+
+/// Whether a scope asks for a refresh token.
+pub(super) fn is_offline(scope: Option<&str>) -> bool {
+    scope.unwrap_or_default().split(' ').any(|scope| scope == "offline_access")
 }
 
 /// A code works once, for who can show the verifier, and for the place it was sent to.
-fn redeem_code(state: &State, ask: &Ask) -> Result<(String, Option<String>), OauthError> {
+fn redeem_code(state: &State, ask: &Ask) -> Result<(String, Option<String>, bool), OauthError> {
     let bad = || OauthError::of("invalid_grant", "the code, its verifier or its redirect does not fit");
     let code = state.with(|inner| inner.codes.take(&ask.code)).ok_or_else(bad)?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(ask.code_verifier.as_bytes()));
@@ -120,7 +156,7 @@ fn redeem_code(state: &State, ask: &Ask) -> Result<(String, Option<String>), Oau
     if !verifier_is_long || challenge != code.challenge || redirect.as_str() != code.redirect {
         return Err(bad());
     }
-    Ok((code.username, code.nonce))
+    Ok((code.username, code.nonce, code.offline))
 }
 
 /// Who it is, without when and for whom.
@@ -161,7 +197,7 @@ pub(super) async fn userinfo(Shared(state): Shared<Arc<State>>, headers: HeaderM
     let username =
         token.and_then(|token| state.with(|inner| inner.access.get_mut(token).map(|name| name.clone())));
     match username.and_then(|name| state.person(&name)) {
-        Some(person) => Json(person_claims(person)).into_response(),
+        Some(person) => Json(person_claims(&person)).into_response(),
         None => {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response()

@@ -174,8 +174,10 @@ impl Rechecks {
             .filter(|known| matches!(known.standing, Standing::Held(_) | Standing::Gone(_)))
             .collect();
         due.sort_by_key(|known| known.next);
-        let known = store.people.values().filter(|known| people.has(&known.identity)).count();
-        tracing::debug!(people = people.len(), known, due = due.len(), "people with something to lose");
+        if !due.is_empty() {
+            let known = store.people.values().filter(|known| people.has(&known.identity)).count();
+            tracing::debug!(people = people.len(), known, due = due.len(), "people with something to lose");
+        }
         Some(
             due.into_iter()
                 .map(|known| Turn { sign_in: known.sign_in, identity: known.identity.clone() })

@@ -363,3 +363,33 @@ async fn offline_access_is_asked_for_only_where_it_is_known_allowed_and_of_use()
     let asked = world.stub.asked("/device");
     assert!(asked.len() == 2 && !asked[1].body.contains("offline_access"), "{asked:?}");
 }
+
+#[tokio::test]
+async fn somebody_signed_in_at_the_embedded_provider_is_asked_about_with_tokens_that_are_renewed_each_time() {
+    use sallyport_dev::idp::{DevPerson, Idp};
+    let dir = tempfile::tempdir().unwrap();
+    let idp = Idp::start("127.0.0.1:0".parse().unwrap(), dir.path(), DevPerson::cast()).await.unwrap();
+    let mut settings = OidcSettings::new(idp.issuer(), idp.client_id());
+    settings.recheck = Some(EVERY);
+    let clock = ManualClock::at(crate::clock::Clock::now(&crate::clock::SystemClock));
+    let oidc = Oidc::discover(&settings, clock.clone()).unwrap();
+    let sign_in = oidc.begin_device().await.unwrap();
+    idp.sign_in(&sign_in.user_code, "alice").unwrap();
+    sign_in.finish().await.unwrap();
+    let told = Told::default();
+    let round = async || {
+        clock.advance(EVERY);
+        oidc.recheck_round(&told).await;
+        told.take()
+    };
+    assert_eq!(round().await, ["alice in oncall"]);
+    idp.set_groups("alice", &["dev", "leads"]).unwrap();
+    assert_eq!(round().await, ["alice in dev leads"]);
+    idp.set_silent(true);
+    assert_eq!(round().await, [""; 0]);
+    idp.set_silent(false);
+    idp.set_groups("alice", &[]).unwrap();
+    assert_eq!(round().await, ["alice in "]);
+    idp.close("alice").unwrap();
+    assert!(round().await[0].starts_with("alice gone: "));
+}
