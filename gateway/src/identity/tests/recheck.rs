@@ -241,6 +241,33 @@ async fn nobody_is_asked_about_more_often_than_the_setting_says() {
 }
 
 #[tokio::test]
+async fn it_goes_on_asking_by_the_clock_until_the_gateway_stops() {
+    let world = World::asking(lasting()).await;
+    world.userinfo(&json!({"sub": "0042", "groups": ["dev"]}));
+    let (told, stop) = (Told::default(), tokio_util::sync::CancellationToken::new());
+    let asking = world.oidc.recheck(&told, stop.clone());
+    let time = async {
+        for rounds in 1..=2 {
+            while told.heard.lock().unwrap().len() < rounds {
+                world.clock.advance(Duration::from_secs(30));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        // In the middle of a question, too.
+        let _gate = world.stub.hold("/userinfo");
+        let asked = world.stub.asked("/userinfo").len();
+        while world.stub.asked("/userinfo").len() == asked {
+            world.clock.advance(Duration::from_secs(30));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+    };
+    let both = async { tokio::join!(asking, time) };
+    tokio::time::timeout(Duration::from_secs(5), both).await.expect("it stops when it is told to");
+    assert!(told.take().iter().all(|heard| heard == "alice in dev"));
+}
+
+#[tokio::test]
 async fn nothing_is_remembered_where_it_is_switched_off() {
     let world = World::asking_with(|settings| settings.recheck = None, lasting()).await;
     world.userinfo(&json!({"sub": "0042", "groups": []}));

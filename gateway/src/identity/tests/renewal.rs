@@ -89,6 +89,29 @@ async fn a_refresh_token_whose_last_answer_may_be_lost_proves_nothing() {
 }
 
 #[tokio::test]
+async fn a_provider_that_hangs_is_waited_for_within_bounds_and_ends_nothing() {
+    let userinfo = async {
+        let world = World::asking(lasting()).await;
+        world.userinfo(&json!({"sub": "0042", "groups": []}));
+        let gate = world.stub.hold("/userinfo");
+        assert_eq!(world.round().await, [""; 0]);
+        gate.add_permits(2);
+        assert_eq!(world.round().await, ["alice in "]);
+    };
+    let renewal = async {
+        let world = World::asking(short()).await;
+        world.stub.answer("/token", [renewed(2), Reply::error(400, "invalid_grant")]);
+        let gate = world.stub.hold("/token");
+        assert_eq!(world.round().await, [""; 0]);
+        gate.add_permits(2);
+        // The provider has given new tokens, and nobody has them: that the old one is refused proves nothing.
+        assert!(world.round().await[0].starts_with("alice lost: "));
+    };
+    let both = async { tokio::join!(userinfo, renewal) };
+    tokio::time::timeout(Duration::from_secs(15), both).await.expect("ten seconds and no more");
+}
+
+#[tokio::test]
 async fn an_answer_after_a_lost_one_removes_the_doubt() {
     let world = World::asking(short()).await;
     world.userinfo(&json!({"sub": "0042", "groups": ["dev"]}));
