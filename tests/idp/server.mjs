@@ -36,9 +36,11 @@ const client = (client_id, id_token_signed_response_alg) => ({
   id_token_signed_response_alg,
   client_name: 'Sallyport',
   token_endpoint_auth_method: 'none',
-  grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
-  response_types: [],
-  redirect_uris: [],
+  grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'authorization_code', 'refresh_token'],
+  // The console's, on whatever port of this machine (RFC 8252, 7.3).
+  application_type: 'native',
+  response_types: ['code'],
+  redirect_uris: ['http://127.0.0.1/callback'],
 });
 
 function provider(issuer, jwks) {

@@ -4,22 +4,24 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use sallyport_policy::RequestName;
+use sallyport_policy::{RequestName, Rule};
 
 use super::form::Form;
 use super::place::Place;
 use super::{App, login, pages, request};
-use crate::access::AccessError;
+use crate::access::{AccessError, Refusal};
 use crate::crd::ReviewVerdict;
 
 /// The HTTP status that goes with what went wrong.
 pub(super) const fn status(error: &AccessError) -> StatusCode {
     match error {
+        AccessError::Refused(Refusal { decided: Some(Rule::Phase), .. }) | AccessError::Busy { .. } => {
+            StatusCode::CONFLICT
+        }
         AccessError::Refused(_) => StatusCode::FORBIDDEN,
         AccessError::Unreachable { .. } | AccessError::Cluster { .. } => StatusCode::SERVICE_UNAVAILABLE,
         AccessError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         AccessError::NotFound { .. } => StatusCode::NOT_FOUND,
-        AccessError::Busy { .. } => StatusCode::CONFLICT,
     }
 }
 

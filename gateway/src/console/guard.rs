@@ -7,13 +7,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
+use super::no::No;
 use super::{App, pages};
 
 /// The longest body, in bytes.
-pub(super) const MAX_BODY: usize = 64 * 1024;
+const MAX_BODY: usize = 64 * 1024;
 /// How long a body may take.
 const BODY: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
@@ -32,8 +33,9 @@ const FIXED: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = admit(&app, request, next).await;
+/// Headers for every answer.
+pub(super) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
@@ -44,21 +46,51 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-async fn admit(app: &App, request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+/// Around pages: forms from our own origin.
+pub(super) async fn only_our_forms(State(app): State<App>, request: Request, next: Next) -> Response {
+    if is_reading(&request) {
         return next.run(request).await;
     }
-    let no = |status, why| pages::problem(app, None, status, why);
+    let no = |status, why| pages::problem(&app, None, status, why);
     if !app.public.as_ref().is_some_and(|public| public.is_same_origin(request.headers())) {
-        return no(
-            StatusCode::FORBIDDEN,
-            "this form did not come from a page of this gateway; open the page again",
-        );
+        let why = "this form did not come from a page of this gateway; open the page again";
+        return no(StatusCode::FORBIDDEN, why);
     }
+    match with_body(request).await {
+        Ok(request) => next.run(request).await,
+        Err((status, why)) => no(status, why),
+    }
+}
+
+/// Around the API: JSON.
+pub(super) async fn only_json(request: Request, next: Next) -> Response {
+    if is_reading(&request) {
+        return next.run(request).await;
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let why = "only `Content-Type: application/json` is understood";
+        return No::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response();
+    }
+    match with_body(request).await {
+        Ok(request) => next.run(request).await,
+        Err((status, why)) => No::of(status, why).into_response(),
+    }
+}
+
+fn is_reading(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// The request with all of its body, which is short and has come in time.
+async fn with_body(request: Request) -> Result<Request, (StatusCode, &'static str)> {
     let (head, body) = request.into_parts();
     match timeout(BODY, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
-        Ok(Err(_)) => no(StatusCode::PAYLOAD_TOO_LARGE, "the form is longer than 64 KiB, or broke off"),
-        Err(_) => no(StatusCode::REQUEST_TIMEOUT, "the form took too long to arrive"),
+        Ok(Ok(bytes)) => Ok(Request::from_parts(head, Body::from(bytes))),
+        Ok(Err(_)) => {
+            Err((StatusCode::PAYLOAD_TOO_LARGE, "what was sent is longer than 64 KiB, or broke off"))
+        }
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "what was sent took too long to arrive")),
     }
 }

@@ -17,6 +17,7 @@ const GOOD_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 const MAX_PARAMETER: usize = 128;
 
 /// Makes and checks links.
+#[derive(Clone)]
 pub struct Links {
     key: hmac::Key,
     base: Option<Url>,

@@ -5,6 +5,8 @@
 //! session's word and from our own origin (`guard`, `login`), and what a page says is either markup in this source or
 //! escaped text (`html`). TLS ends in front of the gateway: whoever can read that wire can read cookies.
 
+mod api;
+mod ask;
 mod decide;
 mod form;
 mod guard;
@@ -13,6 +15,7 @@ mod html;
 mod http;
 mod links;
 mod login;
+mod no;
 mod pages;
 mod place;
 mod public;
@@ -114,7 +117,9 @@ fn router(app: App) -> Router {
             get(|| async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE) }),
         )
         .fallback(pages::nothing)
-        .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::only_our_forms))
+        .nest("/api/v1", api::router())
+        .layer(from_fn_with_state(Arc::clone(&app), guard::headers))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(app)

@@ -1,5 +1,6 @@
 //! The console over real HTTP, with the embedded provider and a cluster of a few lines.
 
+mod api;
 mod browser;
 mod hostile;
 mod pages;
@@ -60,6 +61,13 @@ impl House {
 
     /// A gateway whose public address is made of where it listens.
     async fn with(public: impl FnOnce(&str) -> Option<String>) -> Self {
+        Self::build(public, |_| {}).await
+    }
+
+    async fn build(
+        public: impl FnOnce(&str) -> Option<String>,
+        change: impl FnOnce(&mut OidcSettings),
+    ) -> Self {
         let start = SystemClock.now();
         let (fake, clock, audit) = (Fake::at(start), ManualClock::at(start), Audit::in_memory());
         fake.put("accesspolicies", &policy("debug", json!({})));
@@ -83,7 +91,9 @@ impl House {
         ));
         let dir = tempfile::tempdir().unwrap();
         let idp = Idp::start("127.0.0.1:0".parse().unwrap(), dir.path(), DevPerson::cast()).await.unwrap();
-        let oidc = Oidc::discover(&OidcSettings::new(idp.issuer(), idp.client_id()), clock.clone()).unwrap();
+        let mut settings = OidcSettings::new(idp.issuer(), idp.client_id());
+        change(&mut settings);
+        let oidc = Oidc::discover(&settings, clock.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = public(&format!("http://{address}")).map(|url| Url::parse(&url).unwrap());

@@ -38,7 +38,7 @@ pub use parse::parse;
 pub use phrase::{moment, narrowed, shut_out, state};
 pub use place::{namespace, place};
 pub use reply::{Failure, Reply};
-pub use run::{Context, answer_key, opened, run};
+pub use run::{Context, answer_key, opened, run, whoami_json};
 pub use start::Start;
 pub use target::{TargetArg, from_user_name, not_own_name};
 pub use usage::UsageError;

@@ -142,11 +142,17 @@ struct WhoJson<'a> {
     seconds_left: u64,
 }
 
+/// Who somebody is, as JSON.
+#[must_use]
+pub fn whoami_json(who: &Who, now: Timestamp) -> Reply {
+    let seconds_left = phrase::until(now, who.until).as_secs();
+    Reply::json(&WhoJson { signed_in: true, who, seconds_left })
+}
+
 fn whoami(context: &Context, output: Output) -> Reply {
     let who = &context.who;
-    let left = phrase::until(context.now, who.until);
     match output {
-        Output::Json => Reply::json(&WhoJson { signed_in: true, who, seconds_left: left.as_secs() }),
+        Output::Json => whoami_json(who, context.now),
         Output::Table => {
             let groups = if who.groups.is_empty() { "none".to_owned() } else { phrase::list(&who.groups) };
             Reply::said(format!(

@@ -51,7 +51,7 @@ pub struct NotifyError {
     source: OutboundError,
 }
 
-/// Where a request can be decided in a browser, if anywhere.
+/// Where a request can be decided or reviewed in a browser, if anywhere.
 pub type Link = Arc<dyn Fn(&AccessRequest) -> Option<Url> + Send + Sync>;
 
 /// What is needed to tell.
@@ -179,8 +179,7 @@ async fn send(hook: &Hook, parts: &Parts, waiting: &Waiting) -> Sent {
     if !due(&live, &hook.settings, now).contains(&waiting.notice) {
         return Sent::Moot;
     }
-    let asks = waiting.notice.event == config::NotificationEvent::Requested;
-    let link = if asks { (parts.link)(&live) } else { None };
+    let link = if waits_for_people(&live, &waiting.notice) { (parts.link)(&live) } else { None };
     let body = Body::of(&live, &waiting.notice, link);
     if let Err(why) = hook.deliver(&waiting.notice, &body, now).await {
         return Sent::Failed(why);
@@ -190,6 +189,13 @@ async fn send(hook: &Hook, parts: &Parts, waiting: &Waiting) -> Sent {
         tracing::warn!(request = name, notice = waiting.notice.key, why, "delivered, and not noted yet");
     }
     Sent::Delivered { noted: noted.is_ok() }
+}
+
+/// Whether somebody who gets this notice has something to do: to approve, or to review.
+fn waits_for_people(request: &AccessRequest, notice: &Notice) -> bool {
+    let review = request.status.as_ref().and_then(|status| status.review.as_ref());
+    notice.event == config::NotificationEvent::Requested
+        || review.is_some_and(|review| review.verdict.is_none())
 }
 
 fn failed(parts: &Parts, hook: &Hook, request: Option<String>, why: &str) {

@@ -45,8 +45,9 @@ pub(super) fn message(body: &Body) -> Value {
         json!({"type": "section", "fields": fields}),
     ];
     if let Some(link) = &data.link {
+        let act = if body.event == NotificationEvent::Requested { "Decide" } else { "Review" };
         blocks.push(json!({"type": "actions", "elements": [{"type": "button", "url": link,
-            "text": {"type": "plain_text", "text": "Decide", "emoji": false}}]}));
+            "text": {"type": "plain_text", "text": act, "emoji": false}}]}));
     }
     let name = escaped(&data.request);
     blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "verbatim": true,

@@ -190,8 +190,7 @@ impl Gateway {
             let parts_of = notifications::Parts {
                 requests: Mirror::start(kube::Api::all(client.clone()), None),
                 client: client.clone(),
-                // The pages for deciding have no address of their own yet.
-                link: Arc::new(|_| None),
+                link: link(links(config, &authority), clock.clone()),
                 clock: clock.clone(),
                 audit: audit.clone(),
                 leads: led,
@@ -270,6 +269,14 @@ fn in_pod(kubernetes: &kube::Config) -> bool {
 fn identity(ssh: SocketAddr) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}_{ssh}")
+}
+
+/// The way to a request's page.
+fn link(links: console::Links, clock: SharedClock) -> notifications::Link {
+    Arc::new(move |request| {
+        let (name, uid) = (request.metadata.name.as_deref()?, request.metadata.uid.as_deref()?);
+        links.to(name, uid, clock.now())
+    })
 }
 
 fn links(config: &Config, authority: &Authority) -> console::Links {

@@ -124,7 +124,7 @@ pub(super) fn config(
          kubernetes:\n  kubeconfig: {dir}/{kubeconfig}\n\
          recordings:\n  directory: {dir}/recordings\n\
          events:\n  file: {dir}/events.jsonl\n\
-         console:\n  listen: {console}\n\
+         console:\n  listen: {console}\n  publicUrl: http://{console}\n\
          log:\n  format: text\n"
     )
 }
