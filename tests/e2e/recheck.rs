@@ -3,7 +3,7 @@
 use sallyport_tests::process::{Finished, Running};
 use sallyport_tests::ssh::Ssh;
 use sallyport_tests::world::{first_word, real};
-use sallyport_tests::{Place, World, seconds};
+use sallyport_tests::{Kind, Place, World, seconds};
 use serde_json::json;
 
 use crate::signin::newcomer;
@@ -16,6 +16,10 @@ pub(crate) fn cases() -> Vec<Case> {
         a_group_that_does_not_matter_may_be_left,
     ];
     let mut alone = cases![a_provider_that_answers_nobody_cuts_nothing];
+    // The certified provider introspects; two gateways are one too many for cases beside them.
+    let mut introspected = cases![a_sign_in_that_is_taken_back_is_seen_by_introspection];
+    introspected.iter_mut().for_each(|case| case.only = Some(Kind::Real));
+    alone.extend(introspected);
     alone.iter_mut().for_each(|case| case.alone = true);
     cases.extend(alone);
     cases
@@ -145,4 +149,36 @@ fn a_provider_that_answers_nobody_cuts_nothing(world: &World) {
     world.groups_of("greta", &[]);
     command.finish(seconds(40)).exits(78);
     ended(world, &place, &grant, "none of the policy's groups");
+}
+
+fn a_sign_in_that_is_taken_back_is_seen_by_introspection(world: &World) {
+    let Some(idp) = &world.idp else { return };
+    let place = world.place("taken");
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "for tests only").expect("write");
+    let file = secret.path().display().to_string();
+    let second = world.second(|config| {
+        let client = format!(
+            "clientId: sallyport-confidential\n  clientSecretFile: {file}\n  recheck: 1s\n  offlineAccess: false"
+        );
+        config.replace("clientId: sallyport", &client)
+    });
+    world.groups_of("hanna", &["oncall"]);
+    let (_dir, key, config) = newcomer(world);
+    let ssh = || second.at(Ssh::new(config.clone(), "prod-gw-new").user("hanna"));
+    let signed = real::sign_in(ssh(), Some(idp), "hanna").exits(0);
+    std::fs::write(key.with_file_name("id_ed25519-cert.pub"), signed.out).expect("write");
+    let asked = ssh().line(format!("request {0} -n {0} --for 30m --reason x", place.name)).run().exits(0);
+    let grant = first_word(&asked.out);
+    let line = format!("exec -n {} box -- sh -c 'echo begun; sleep 300'", place.name);
+    let command = ssh().line(line).limit(seconds(120)).start();
+    command.expect("begun", seconds(20));
+    // There is no refresh token: what says active now is what may say inactive later.
+    std::thread::sleep(seconds(4));
+    assert!(place.binding(&grant).is_some(), "{}", second.log());
+    idp.tell("revoke hanna", "done");
+    command.finish(seconds(20)).exits(78);
+    place.unbound(&grant);
+    let event = sallyport_tests::events::wait(&second.events, "grant.ended", |e| e["request"] == *grant);
+    assert!(event["why"].as_str().is_some_and(|why| why.contains("no longer active")), "{event}");
 }

@@ -56,7 +56,7 @@ impl Idp {
     }
 
     /// Tells it something and waits until it says that it is done.
-    pub(crate) fn tell(&self, line: &str, answer: &str) {
+    pub fn tell(&self, line: &str, answer: &str) {
         let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = process.out.bytes().len();
         assert!(process.write(format!("{line}\n").as_bytes()), "the provider no longer listens");

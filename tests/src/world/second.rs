@@ -65,7 +65,12 @@ impl World {
 impl Second {
     /// `ssh` to this gateway as the person of a host of the first.
     pub fn ssh(&self, host: &str) -> Ssh {
-        Ssh::new(self.ssh_config.clone(), host).option("-p").option(self.ssh.port().to_string())
+        self.at(Ssh::new(self.ssh_config.clone(), host))
+    }
+
+    /// The same `ssh`, to this gateway.
+    pub fn at(&self, ssh: Ssh) -> Ssh {
+        ssh.option("-p").option(self.ssh.port().to_string())
     }
 
     /// Its log so far.

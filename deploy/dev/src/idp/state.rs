@@ -22,7 +22,7 @@ const MAX_TOKENS: usize = 4096;
 const PAGE_LIFE: Duration = Duration::from_secs(600);
 const CODE_LIFE: Duration = Duration::from_secs(60);
 /// Short, so that whoever goes on asking has to renew it.
-pub(super) const ACCESS_LIFE: Duration = Duration::from_secs(60);
+pub(super) const ACCESS_LIFE: Duration = Duration::from_secs(35);
 const REFRESH_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]
