@@ -228,10 +228,10 @@ impl Policy {
         self.0.reason_required
     }
 
-    /// Whether sessions are recorded, and do not run where they cannot be.
+    /// Whether sessions are recorded, and do not run where they cannot be. Under break-glass always, whatever it says.
     #[must_use]
     pub fn must_record(&self) -> bool {
-        self.0.record
+        self.0.record || self.is_break_glass()
     }
 
     /// The rounds of approvals, in order; empty where it lets in at once.

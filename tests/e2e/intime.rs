@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use sallyport_tests::world::first_word;
-use sallyport_tests::{World, seconds, until};
+use sallyport_tests::{World, cast, seconds, until};
 use serde_json::{Value, json};
 
 use crate::{Case, cases};
@@ -239,8 +239,16 @@ fn breaking_the_glass_opens_at_once_and_leaves_a_review(world: &World) {
         .with("breakGlass", json!({"reviewers": ["security", "oncall"]}))
         .make(world);
     let grant = place.grant("30m");
-    place.exec("true").exits(0);
+    let flood = place.exec("seq 20000").exits(0);
+    assert!(flood.out.starts_with("1\n2\n") && flood.out.ends_with("\n20000\n"), "{}", flood.show());
     world.event("breakglass.used", |e| e["request"] == *grant);
+    // On record before it was on the screen, and all of it.
+    let started = world.event("session.started", |e| e["request"] == *grant);
+    let files = cast::files(&world.recordings(), started["session"].as_str().expect("a session's id"));
+    let of = |extension: &str| files.iter().find(|f| f.extension().is_some_and(|e| e == extension));
+    let metadata = std::fs::read_to_string(of("json").expect("metadata")).expect("it");
+    assert!(metadata.contains("\"strict\":true") || metadata.contains("\"strict\": true"), "{metadata}");
+    assert!(cast::read(of("cast").expect("a recording")).output.contains("\n19999\r\n20000"));
     let verdict = format!("review {grant} --verdict justified --reason the house burnt");
     world.sam().line(&verdict).run().exits(77); // not while it is open
     world.alice().line(format!("revoke {grant}")).run().exits(0);

@@ -12,11 +12,14 @@
 //! killed plays up to that moment; [`Recorder::sweep`] says of such sessions that they were interrupted. What a person
 //! types is not recorded, only what they were shown. The files are not yet sealed: whoever can write the directory can
 //! change them. They are synced to disk at a session's end; a power cut before may take the last seconds with it.
+//! A strict recording is synced before anything of it is shown, and neither a power cut nor a full disk takes from it
+//! what a person has seen.
 //!
 //! A writer that fails ends the session: [`Recording::output`] returns the error from then on, and
 //! [`Recording::failed`] resolves.
 
 mod cast;
+mod held;
 mod id;
 mod recorder;
 mod recording;

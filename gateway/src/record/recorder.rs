@@ -1,5 +1,6 @@
 //! The directory of recordings, and how one is begun.
 
+use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -47,13 +48,25 @@ pub struct SessionStart {
     pub peer: Option<String>,
     /// Whether policy wants what is shown on record (shell and exec only).
     pub record: bool,
+    /// Whether nothing may be shown before it is safely on disk. Counts where something is recorded.
+    pub strict: bool,
 }
 
+/// Makes what was written to a file safe from a power cut.
+pub(super) type Sync = Arc<dyn Fn(&File) -> io::Result<()> + Send + std::marker::Sync>;
+
 /// Begins recordings; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Recorder {
     pub(super) dir: Arc<Path>,
     pub(super) clock: SharedClock,
+    pub(super) sync: Sync,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 /// Where one session's files are.
@@ -87,7 +100,7 @@ impl Recorder {
                 .and_then(|()| std::fs::remove_file(&probe))
         });
         made.map_err(|source| RecordError::Directory { path: dir.clone(), source: Arc::new(source) })?;
-        Ok(Self { dir: dir.into(), clock })
+        Ok(Self { dir: dir.into(), clock, sync: Arc::new(File::sync_data) })
     }
 
     /// Begins to record a session: its metadata are on disk, and for a shell or a command the recording's header,
@@ -120,12 +133,14 @@ impl Recorder {
             peer: start.peer,
             started,
             recording: (shows && start.record).then(|| format!("{}.cast", start.id)),
+            strict: shows && start.record && start.strict,
             end: None,
         };
-        let begun = blocking(move || open(session, paths, size))
+        let sync = Arc::clone(&self.sync);
+        let begun = blocking(move || open(session, paths, size, &sync))
             .await
             .map_err(|source| RecordError::Begin { source: Arc::new(source) })?;
-        Ok(Recording::start(start.id, begun, Arc::clone(&self.clock)))
+        Ok(Recording::start(start.id, begun, Arc::clone(&self.clock), Arc::clone(&self.sync)))
     }
 
     pub(super) fn paths(&self, id: &SessionId, day: &str) -> Paths {
@@ -138,7 +153,7 @@ impl Recorder {
     }
 }
 
-fn open(session: Session, paths: Paths, size: Size) -> io::Result<Begun> {
+fn open(session: Session, paths: Paths, size: Size, sync: &Sync) -> io::Result<Begun> {
     if let Some(day) = paths.metadata.parent() {
         make_dir(day)?;
     }
@@ -150,11 +165,21 @@ fn open(session: Session, paths: Paths, size: Size) -> io::Result<Begun> {
         Some(_) => {
             let mut file = create(&paths.cast)?;
             file.write_all(&cast::header(&session, size)?)?;
+            if session.strict {
+                sync(&file)?;
+            }
             Some(file)
         }
         None => None,
     };
     replace(&paths.metadata, &session.to_json()?)?;
+    if session.strict {
+        // The files' names too: a file that no directory knows is lost.
+        let day = paths.metadata.parent();
+        for dir in [day, day.and_then(Path::parent), paths.open.parent()].into_iter().flatten() {
+            sync(&File::open(dir)?)?;
+        }
+    }
     Ok(Begun { session, paths, lock, cast })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::cast::{Events, Source};
-use super::recorder::{Begun, Paths};
+use super::held::Held;
+use super::recorder::{Begun, Paths, Sync};
 use super::session::{End, Outcome, Session};
 use super::{RecordError, SessionId, blocking, replace};
 use crate::clock::SharedClock;
@@ -46,6 +47,8 @@ pub struct Recording {
     clock: SharedClock,
     started: Timestamp,
     records: bool,
+    /// What is held back, where nothing is shown before it is on disk.
+    strict: Option<Mutex<Held>>,
     events: mpsc::Sender<Event>,
     budget: Arc<Semaphore>,
     failure: watch::Receiver<Option<RecordError>>,
@@ -57,6 +60,8 @@ pub struct Recording {
 struct Event {
     at: Duration,
     what: What,
+    /// Told when it is safely on disk; asked for by strict recordings only.
+    durable: Option<oneshot::Sender<()>>,
     /// Given back when it is on disk.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -64,18 +69,21 @@ struct Event {
 #[derive(Debug)]
 enum What {
     Shown(Source, Bytes),
+    /// Nothing more comes that could complete a character.
+    Over,
     Resized(Size),
     Marker(String),
 }
 
 impl Recording {
-    pub(super) fn start(id: SessionId, begun: Begun, clock: SharedClock) -> Self {
+    pub(super) fn start(id: SessionId, begun: Begun, clock: SharedClock, sync: Sync) -> Self {
         let (events, queue) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let (failed, failure) = watch::channel(None);
         let (started, records) = (begun.session.started, begun.cast.is_some());
         let Begun { session, paths, lock, cast } = begun;
-        let writer = Writer { session, paths, clock: Arc::clone(&clock), failed };
+        let strict = session.strict.then(Mutex::default);
+        let writer = Writer { session, paths, clock: Arc::clone(&clock), failed, sync };
         let writer = tokio::spawn(async move {
             let done = writer.run(cast, queue, ended).await;
             // Held until the end is written down: a sweep must not get there first.
@@ -83,7 +91,7 @@ impl Recording {
             done
         });
         let budget = Arc::new(Semaphore::new(BUDGET));
-        Self { id, clock, started, records, events, budget, failure, end, writer }
+        Self { id, clock, started, records, strict, events, budget, failure, end, writer }
     }
 
     /// The session's id.
@@ -98,20 +106,42 @@ impl Recording {
         self.records
     }
 
-    /// The person was shown this (standard output, or a PTY's output). Waits while the disk is behind.
+    /// The person is going to be shown this (standard output, or a PTY's output). Waits while the disk is behind, and
+    /// in a strict recording until it is safely there. Gives back what may be shown now: all of it, or in a strict
+    /// recording up to the last whole character.
     ///
     /// # Errors
     /// Once the writer has failed. The session must end then.
-    pub async fn output(&self, bytes: &Bytes) -> Result<(), RecordError> {
+    pub async fn output(&self, bytes: Bytes) -> Result<Bytes, RecordError> {
         self.shown(Source::Output, bytes).await
     }
 
-    /// The person was shown this, on standard error. Waits while the disk is behind.
+    /// The same, on standard error.
     ///
     /// # Errors
     /// As [`Recording::output`].
-    pub async fn error_output(&self, bytes: &Bytes) -> Result<(), RecordError> {
+    pub async fn error_output(&self, bytes: Bytes) -> Result<Bytes, RecordError> {
         self.shown(Source::Errors, bytes).await
+    }
+
+    /// The streams are over: what was held back of standard output and of standard error, to be shown now. It is on
+    /// record as far as half a character can be.
+    ///
+    /// # Errors
+    /// As [`Recording::output`].
+    pub async fn rest(&self) -> Result<(Bytes, Bytes), RecordError> {
+        let Some(held) = &self.strict else { return Ok(Default::default()) };
+        let (output, errors) = {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            (held.rest(Source::Output), held.rest(Source::Errors))
+        };
+        if !(output.is_empty() && errors.is_empty()) {
+            for (source, bytes) in [(Source::Output, &output), (Source::Errors, &errors)] {
+                self.send(What::Shown(source, bytes.clone()), None, false).await?;
+            }
+            self.send(What::Over, None, true).await?;
+        }
+        Ok((output, errors))
     }
 
     /// The terminal has a new size.
@@ -119,7 +149,7 @@ impl Recording {
     /// # Errors
     /// As [`Recording::output`].
     pub async fn resize(&self, size: Size) -> Result<(), RecordError> {
-        self.send(What::Resized(size), None).await
+        self.send(What::Resized(size), None, false).await
     }
 
     /// Something worth finding again, one line.
@@ -127,7 +157,7 @@ impl Recording {
     /// # Errors
     /// As [`Recording::output`].
     pub async fn marker(&self, label: &str) -> Result<(), RecordError> {
-        self.send(What::Marker(label.to_owned()), None).await
+        self.send(What::Marker(label.to_owned()), None, false).await
     }
 
     /// Resolves when the writer has failed, so that an idle session ends too; otherwise never.
@@ -155,25 +185,46 @@ impl Recording {
         })
     }
 
-    async fn shown(&self, source: Source, bytes: &Bytes) -> Result<(), RecordError> {
+    async fn shown(&self, source: Source, bytes: Bytes) -> Result<Bytes, RecordError> {
         if !self.records || bytes.is_empty() {
-            return Ok(());
+            return Ok(bytes);
+        }
+        let bytes = match &self.strict {
+            Some(held) => held.lock().unwrap_or_else(PoisonError::into_inner).pass(source, &bytes),
+            None => bytes,
+        };
+        if bytes.is_empty() {
+            return Ok(bytes);
         }
         let room = u32::try_from(bytes.len().min(BUDGET)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.budget).acquire_many_owned(room).await.ok();
-        self.send(What::Shown(source, bytes.clone()), room).await
+        self.send(What::Shown(source, bytes.clone()), room, self.strict.is_some()).await?;
+        Ok(bytes)
     }
 
-    async fn send(&self, what: What, room: Option<OwnedSemaphorePermit>) -> Result<(), RecordError> {
+    async fn send(
+        &self,
+        what: What,
+        room: Option<OwnedSemaphorePermit>,
+        durably: bool,
+    ) -> Result<(), RecordError> {
         if !self.records {
             return Ok(());
         }
+        let (durable, written) = match durably.then(oneshot::channel) {
+            Some((durable, written)) => (Some(durable), Some(written)),
+            None => (None, None),
+        };
         let at = Duration::try_from(self.clock.now().duration_since(self.started)).unwrap_or_default();
-        match self.events.send(Event { at, what, _room: room }).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.failure.borrow().clone().unwrap_or_else(|| RecordError::Write {
+        let failed = || {
+            self.failure.borrow().clone().unwrap_or_else(|| RecordError::Write {
                 source: Arc::new(io::Error::other("the writer stopped")),
-            })),
+            })
+        };
+        self.events.send(Event { at, what, durable, _room: room }).await.map_err(|_| failed())?;
+        match written {
+            Some(written) => written.await.map_err(|_| failed()),
+            None => Ok(()),
         }
     }
 }
@@ -183,6 +234,7 @@ struct Writer {
     paths: Paths,
     clock: SharedClock,
     failed: watch::Sender<Option<RecordError>>,
+    sync: Sync,
 }
 
 impl Writer {
@@ -228,7 +280,7 @@ impl Writer {
         recorded.and(finished)
     }
 
-    /// Writes events until there are no more, one `write` per batch.
+    /// Writes events until there are no more, one `write` per batch, and one sync where somebody waits for it.
     async fn record(&self, mut cast: File, queue: &mut mpsc::Receiver<Event>) -> io::Result<()> {
         let mut events = Events::new(self.session.terminal.is_some());
         let mut batch = Vec::new();
@@ -237,6 +289,7 @@ impl Writer {
             for event in &batch {
                 match &event.what {
                     What::Shown(source, bytes) => events.shown(event.at, *source, bytes),
+                    What::Over => events.finish(event.at),
                     What::Resized(size) => events.resized(event.at, *size),
                     What::Marker(label) => events.marker(event.at, label),
                 }
@@ -245,17 +298,22 @@ impl Writer {
                 events.finish(Duration::ZERO);
             }
             let lines = std::mem::take(&mut events.lines);
+            let (sync, awaited) = (Arc::clone(&self.sync), batch.iter().any(|event| event.durable.is_some()));
             let (file, mut lines) = blocking(move || {
                 cast.write_all(&lines)?;
-                if over {
-                    cast.sync_data()?;
+                if over || awaited {
+                    sync(&cast)?;
                 }
                 Ok((cast, lines))
             })
             .await?;
             lines.clear();
             (cast, events.lines) = (file, lines);
-            batch.clear();
+            for event in batch.drain(..) {
+                if let Some(durable) = event.durable {
+                    let _ = durable.send(());
+                }
+            }
             if over {
                 return Ok(());
             }

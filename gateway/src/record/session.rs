@@ -96,6 +96,9 @@ pub struct Session {
     /// The recording's file name, beside this file. Absent where nothing is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
+    /// Whether nothing was shown before it was safely on disk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
     /// How it ended. Absent while it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,

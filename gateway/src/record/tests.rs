@@ -10,6 +10,8 @@ use crate::audit::Person;
 use crate::clock::{Clock, ManualClock};
 use crate::terminal::Size;
 
+mod strict;
+
 fn start(kind: SessionKind, now: Timestamp) -> SessionStart {
     SessionStart {
         id: SessionId::new(now),
@@ -27,6 +29,7 @@ fn start(kind: SessionKind, now: Timestamp) -> SessionStart {
         terminal: Some(TerminalInfo { columns: 100, rows: 30, term: Some("xterm".into()) }),
         peer: None,
         record: true,
+        strict: false,
     }
 }
 
@@ -93,9 +96,9 @@ async fn a_session_is_on_disk_from_its_first_moment_to_its_last() {
     assert_eq!(played(&std::fs::read_to_string(bench.path(&format!("{id}.cast"))).unwrap()), "");
 
     bench.clock.advance(Duration::from_secs(5));
-    recording.output(&Bytes::from_static(b"$ l\xc3")).await.unwrap();
+    recording.output(Bytes::from_static(b"$ l\xc3")).await.unwrap();
     recording.resize(Size { columns: 80, rows: 24 }).await.unwrap();
-    recording.output(&Bytes::from_static(b"\xa9s\r\n")).await.unwrap();
+    recording.output(Bytes::from_static(b"\xa9s\r\n")).await.unwrap();
     recording.marker("1 minute left").await.unwrap();
     recording.finish(ended()).await.unwrap();
 
@@ -119,7 +122,7 @@ async fn what_was_shown_is_in_the_file_while_the_session_lasts() {
     let bench = Bench::new();
     let recording = bench.recorder.begin(start(SessionKind::Exec, bench.clock.now())).await.unwrap();
     let path = bench.path(&format!("{}.cast", recording.id()));
-    recording.output(&Bytes::from_static(b"before the crash")).await.unwrap();
+    recording.output(Bytes::from_static(b"before the crash")).await.unwrap();
     for _ in 0..500 {
         if played(&std::fs::read_to_string(&path).unwrap()) == "before the crash" {
             return;
@@ -138,7 +141,7 @@ async fn a_session_without_pictures_has_only_metadata() {
         let recording = bench.recorder.begin(start).await.unwrap();
         let id = recording.id().clone();
         assert!(!recording.records());
-        recording.output(&Bytes::from_static(b"line\n")).await.unwrap();
+        recording.output(Bytes::from_static(b"line\n")).await.unwrap();
         recording.finish(ended()).await.unwrap();
         assert_eq!(bench.session(&id).recording, None);
         assert!(!bench.path(&format!("{id}.cast")).exists());
@@ -154,7 +157,12 @@ async fn on_a_full_disk(bench: &Bench) -> Recording {
     recording.finish(ended()).await.unwrap();
     let lock = std::fs::File::create(&paths.open).unwrap();
     let cast = Some(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    Recording::start(id, recorder::Begun { session, paths, lock, cast }, bench.clock.clone())
+    Recording::start(
+        id,
+        recorder::Begun { session, paths, lock, cast },
+        bench.clock.clone(),
+        bench.recorder.sync.clone(),
+    )
 }
 
 #[tokio::test]
@@ -162,10 +170,10 @@ async fn a_full_disk_fails_the_session_even_an_idle_one() {
     let bench = Bench::new();
     let recording = on_a_full_disk(&bench).await;
     let failed = recording.failed();
-    recording.output(&Bytes::from_static(b"x")).await.unwrap();
+    recording.output(Bytes::from_static(b"x")).await.unwrap();
     assert!(matches!(failed.await, RecordError::Write { .. }));
     let error = loop {
-        if let Err(error) = recording.output(&Bytes::from_static(b"x")).await {
+        if let Err(error) = recording.output(Bytes::from_static(b"x")).await {
             break error;
         }
         tokio::task::yield_now().await;
@@ -189,7 +197,7 @@ async fn a_sender_that_waits_for_a_failed_writer_is_let_go() {
     let bench = Bench::new();
     let recording = on_a_full_disk(&bench).await;
     let flood = Bytes::from(vec![b'x'; 300 * 1024]);
-    let flooding = async { while recording.output(&flood).await.is_ok() {} };
+    let flooding = async { while recording.output(flood.clone()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(20), flooding).await.unwrap();
 }
 
@@ -213,7 +221,7 @@ async fn a_sweep_closes_what_a_killed_gateway_left_and_nothing_that_lives() {
     let dead = start(SessionKind::Shell, bench.clock.now());
     let id = dead.id.clone();
     let recording = bench.recorder.begin(dead).await.unwrap();
-    recording.output(&Bytes::from_static(b"last words")).await.unwrap();
+    recording.output(Bytes::from_static(b"last words")).await.unwrap();
     let open = std::fs::read(bench.dir.path().join("rec/open").join(id.as_str())).unwrap();
     let metadata = std::fs::read(bench.path(&format!("{id}.json"))).unwrap();
     recording.finish(ended()).await.unwrap();

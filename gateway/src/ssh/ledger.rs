@@ -68,6 +68,7 @@ impl Ledger {
             terminal,
             peer: Some(connection.peer.to_string()),
             record: permit.must_record(),
+            strict: permit.is_break_glass(),
         };
         let recording = Arc::new(recorder.begin(start).await?);
         connection.record(event.clone());

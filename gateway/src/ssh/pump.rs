@@ -226,13 +226,16 @@ async fn from_pod<O: PodOutput>(
         };
         let done = match next {
             Some(Output::Stdout(bytes)) => {
-                shown(recording.output(&bytes).await, out.stdout(bytes.clone()), counts, &bytes).await
+                shown(recording.output(bytes).await, |bytes| out.stdout(bytes), counts).await
             }
             Some(Output::Stderr(bytes)) => {
-                shown(recording.error_output(&bytes).await, out.stderr(bytes.clone()), counts, &bytes).await
+                shown(recording.error_output(bytes).await, |bytes| out.stderr(bytes), counts).await
             }
-            Some(Output::Exit(exit)) => Err(Why::Exit(exit)),
-            None => Err(Why::Exit(Exit::Unknown { why: "the pod's side ended without a word".to_owned() })),
+            Some(Output::Exit(exit)) => Err(last(out, recording, counts, exit).await),
+            None => {
+                let exit = Exit::Unknown { why: "the pod's side ended without a word".to_owned() };
+                Err(last(out, recording, counts, exit).await)
+            }
         };
         match done {
             Ok(bytes) => {
@@ -245,16 +248,33 @@ async fn from_pod<O: PodOutput>(
     }
 }
 
-async fn shown(
-    recorded: Result<(), RecordError>,
-    send: impl Future<Output = Result<(), super::outflow::Gone>>,
+async fn shown<F: Future<Output = Result<(), super::outflow::Gone>>>(
+    recorded: Result<Bytes, RecordError>,
+    send: impl FnOnce(Bytes) -> F,
     counts: &Counts,
-    bytes: &Bytes,
 ) -> Result<Bytes, Why> {
-    recorded.map_err(Why::Record)?;
-    send.await.map_err(|_| Why::Left)?;
-    counts.add_out(bytes.len());
-    Ok(bytes.clone())
+    let bytes = recorded.map_err(Why::Record)?;
+    if !bytes.is_empty() {
+        send(bytes.clone()).await.map_err(|_| Why::Left)?;
+        counts.add_out(bytes.len());
+    }
+    Ok(bytes)
+}
+
+/// The pod's side is over: what the recorder held back is shown, and then the exit.
+async fn last(out: &Outflow, recording: &Recording, counts: &Counts, exit: Exit) -> Why {
+    let (output, errors) = match recording.rest().await {
+        Ok(rest) => rest,
+        Err(error) => return Why::Record(error),
+    };
+    let done = async {
+        shown(Ok(output), |bytes| out.stdout(bytes), counts).await?;
+        shown(Ok(errors), |bytes| out.stderr(bytes), counts).await
+    };
+    match done.await {
+        Ok(_) => Why::Exit(exit),
+        Err(why) => why,
+    }
 }
 
 async fn until(moment: Option<tokio::time::Instant>) {

@@ -279,6 +279,7 @@ fn start(now: Timestamp, kind: SessionKind, terminal: Option<TerminalInfo>) -> S
         terminal,
         peer: None,
         record: true,
+        strict: false,
     }
 }
 
