@@ -3,6 +3,7 @@
 
 mod access;
 mod admission;
+mod browser;
 mod certificates;
 mod cli;
 mod endings;
@@ -65,6 +66,7 @@ fn all() -> Vec<Case> {
         opened::cases(),
         intime::cases(),
         admission::cases(),
+        browser::cases(),
         cli::cases(),
         outage::cases(),
         outside::cases(),

@@ -6,6 +6,7 @@
 pub mod apiserver;
 pub mod browser;
 pub mod cast;
+pub mod chromium;
 pub mod events;
 pub mod gate;
 pub mod idp;

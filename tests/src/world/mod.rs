@@ -106,6 +106,26 @@ impl World {
         self.dir.join("events.jsonl")
     }
 
+    /// Where the gateway's pages are.
+    #[must_use]
+    pub fn console(&self) -> String {
+        let address = match self.kind {
+            Kind::Embedded => std::fs::read_to_string(self.dir.join("test.addresses"))
+                .expect("the demo's addresses")
+                .split_once(' ')
+                .expect("two of them")
+                .1
+                .to_owned(),
+            Kind::Real => {
+                let config =
+                    std::fs::read_to_string(self.dir.join("gateway.yaml")).expect("the configuration");
+                let after = config.split_once("console:\n  listen: ").expect("the console's address").1;
+                after.lines().next().unwrap_or_default().to_owned()
+            }
+        };
+        format!("http://{}", address.trim())
+    }
+
     /// Waits for an event.
     #[track_caller]
     pub fn event(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
