@@ -315,3 +315,25 @@ fn no_reason_can_mention_a_channel_or_make_a_link_in_slack() {
     assert_eq!((&message["parse"], &message["link_names"]), (&json!("none"), &json!(false)));
     assert_eq!(message["blocks"][2]["elements"][0]["url"], link.as_str());
 }
+
+#[test]
+fn only_what_waits_for_people_leads_to_its_page() {
+    use config::NotificationEvent::{Approved, BreakGlass, Denied, Ended, FirstUsed, Requested};
+    let request = |status: serde_json::Value| {
+        let spec = json!({"requester": {"username": "alice", "issuer": "i", "subject": "s"},
+            "policy": "debug", "namespaces": ["payments"], "duration": "1h"});
+        let mut request = AccessRequest::new("alice-1", serde_json::from_value(spec).unwrap());
+        request.status = serde_json::from_value(status).unwrap();
+        request
+    };
+    let waits = |request: &AccessRequest, event| {
+        waits_for_people(request, &Notice { event, at: now(), key: "x@s".to_owned() })
+    };
+    let plain = request(json!({"phase": "Pending"}));
+    assert!(waits(&plain, Requested));
+    assert!(![Approved, Denied, FirstUsed, Ended].into_iter().any(|event| waits(&plain, event)));
+    let open = request(json!({"phase": "Active", "review": {}}));
+    assert!(waits(&open, BreakGlass) && waits(&open, Ended));
+    let closed = request(json!({"phase": "Expired", "review": {"verdict": "Justified"}}));
+    assert!(!waits(&closed, BreakGlass) && !waits(&closed, Ended));
+}
