@@ -2,9 +2,10 @@
 //! hangs up in the middle of it: no access is left behind and no grant is forgotten.
 
 use sallyport_tests::gate::{Blow, Call};
+use sallyport_tests::server::{Answer, Server};
 use sallyport_tests::world::{Mortal, first_word};
 use sallyport_tests::{World, seconds, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Case, cases};
 
@@ -13,6 +14,8 @@ pub(crate) fn cases() -> Vec<Case> {
         a_gateway_killed_at_any_step_of_opening_a_grant_is_followed_by_the_next,
         a_gateway_killed_at_any_step_of_ending_a_grant_leaves_no_access,
         an_api_server_that_fails_in_the_middle_of_any_step_loses_nothing,
+        a_gateway_killed_while_a_grant_is_made_longer_leaves_one_end_that_holds,
+        a_gateway_killed_when_a_check_has_answered_lets_it_go_on,
     ];
     cases.iter_mut().for_each(|case| case.alone = true);
     cases
@@ -205,5 +208,63 @@ fn an_api_server_that_fails_in_the_middle_of_any_step_loses_nothing(world: &Worl
             goes_on(&mortal, &at);
             eprintln!("survived: {at}");
         }
+    }
+}
+
+const EXTENDED: Call = status("\"extensions\":[{");
+/// Not `hooks`: the copy of the policy says that too.
+const ANSWERED: Call = status("\"allow\":true");
+
+fn a_gateway_killed_while_a_grant_is_made_longer_leaves_one_end_that_holds(world: &World) {
+    let mut mortal = world.mortal("kill-longer");
+    for blow in [Blow::KillBefore, Blow::KillAfter] {
+        let name = mortal.asks(&format!("{}-free", mortal.name), "--for 2m");
+        let first = mortal.reaches(&name, "Active")["status"]["window"]["end"].clone();
+        mortal.gate.arm(EXTENDED, blow, 1);
+        let line = format!("extend {name} --for 5m");
+        let _ = mortal.ssh("prod-gw").line(&line).limit(seconds(40)).run();
+        assert_eq!(mortal.gate.struck(), 1, "{blow:?}: the step was never made\n{}", mortal.log());
+        mortal.gate.disarm();
+        mortal.kill();
+        mortal.rise();
+        let request = mortal.reaches(&name, "Active");
+        let longer = request["status"]["window"]["end"] != first;
+        assert_eq!(longer, blow == Blow::KillAfter, "{blow:?}: {request}");
+        assert_eq!(longer, request["status"]["extensions"].is_array(), "{blow:?}: {request}");
+        if !longer {
+            mortal.ssh("prod-gw").line(&line).run().exits(0);
+        }
+        // The binding says the same end as the request, once the new gateway has looked.
+        let end = mortal.request(&name).expect("it")["status"]["window"]["end"].clone();
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", mortal.name);
+        until(&format!("{blow:?}: the binding ends with it"), seconds(20), || {
+            let all = mortal.api.list(&path);
+            all.iter().any(|one| one["metadata"]["annotations"]["sallyport.dev/ends"] == end).then_some(())
+        });
+        goes_on(&mortal, &format!("longer, {blow:?}"));
+    }
+}
+
+fn a_gateway_killed_when_a_check_has_answered_lets_it_go_on(world: &World) {
+    let tickets = Server::start(Answer::With(200, json!({"result": {"allow": true}})));
+    let hook = format!("hooks:\n  - name: tickets\n    url: {}\n    timeout: 1s\n", tickets.url("/"));
+    let mut mortal = world.mortal_with("kill-check", |_, config| config + &hook);
+    let policy = mortal.policy("checked", |spec| {
+        spec["approval"] = json!({"required": 0, "hooks": [{"name": "tickets", "unreachable": "Wait"}]});
+    });
+    for blow in [Blow::KillBefore, Blow::KillAfter] {
+        mortal.gate.arm(ANSWERED, blow, 1);
+        let line = format!("request {policy} -n {} --for 5m --reason a test", mortal.name);
+        let _ = mortal.ssh("prod-gw").line(line).limit(seconds(40)).run();
+        until(&format!("{blow:?}: the answer is written down"), seconds(30), || {
+            (mortal.gate.struck() == 1).then_some(())
+        });
+        mortal.gate.disarm();
+        mortal.kill();
+        mortal.rise();
+        let name = live(&mortal).expect("it is not forgotten")["metadata"]["name"].clone();
+        let open = mortal.reaches(name.as_str().expect("a name"), "Active");
+        assert_eq!(open["status"]["hooks"][0]["allow"], true, "{blow:?}: {open}");
+        goes_on(&mortal, &format!("checked, {blow:?}"));
     }
 }

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sallyport_tests::apiserver::RUNTIME;
 use sallyport_tests::server::{Answer, Call, Server};
 use sallyport_tests::world::Mortal;
 use sallyport_tests::{World, events, seconds, until};
@@ -35,9 +36,13 @@ fn no(reason: &str) -> Answer {
     Answer::With(200, json!({"result": {"allow": false, "reasons": [reason]}}))
 }
 
-/// A gateway that tells `siem`, and nobody else.
+/// A gateway that has pages and tells `siem`, and nobody else.
 fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &str) -> Mortal<'w> {
     world.mortal_with(name, |dir, config| {
+        let listen = config.split_once("console:\n  listen: ").expect("a console").1;
+        let at = listen.lines().next().expect("an address").to_owned();
+        let config =
+            config.replace(&format!("listen: {at}"), &format!("listen: {at}\n  publicUrl: http://{at}"));
         std::fs::write(dir.join("secret"), SECRET).expect("write");
         let (url, secret) = (siem.url("/hooks"), dir.join("secret"));
         config
@@ -55,6 +60,16 @@ fn checking<'w>(world: &'w World, name: &str, tickets: &Server) -> Mortal<'w> {
         tickets.url("/v1/data/sallyport")
     );
     world.mortal_with(name, |_, config| config + &hook)
+}
+
+/// Where a link leads somebody who is not signed in.
+fn follow(link: &str) -> (u16, String) {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+    RUNTIME.block_on(async {
+        let answer = client.expect("a client").get(link).send().await.expect("an answer");
+        let to = answer.headers().get("location").map(|to| to.to_str().unwrap_or_default().to_owned());
+        (answer.status().as_u16(), to.unwrap_or_default())
+    })
 }
 
 /// What was told of a request, in order, each with its id.
@@ -101,6 +116,11 @@ fn webhooks_are_told_once_signed_and_also_after_a_kill(world: &World) {
     let signed = call.header("webhook-signature").strip_prefix("v1,").expect("a signature");
     aws_lc_rs::hmac::verify(&key, &text, &STANDARD.decode(signed).expect("base64")).expect("ours");
     assert_eq!(call.json()["data"]["reason"], "INC-1 a test");
+    let link = call.json()["data"]["link"].as_str().expect("a link to the page").to_owned();
+    let (status, to) = follow(&link);
+    assert_eq!((status, to.as_str()), (303, format!("/login?to=/requests/{name}").as_str()), "{link}");
+    let altered = link.replace("sig=", "sig=A");
+    assert_eq!(follow(&altered).0, 403, "{altered}");
 
     // The receiver is down, and then the gateway: what was due is told when both are back.
     siem.answers(Answer::With(503, json!({})));

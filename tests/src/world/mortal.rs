@@ -89,6 +89,11 @@ impl World {
         let mut mortal =
             Mortal { api, gate, name, world: self, running: None, ssh, dir, cluster, _temporary: temporary };
         mortal.rise();
+        // The one before it was killed, and its Lease has to run out first.
+        let events = mortal.dir.join("events.jsonl");
+        until("it leads", seconds(40), || {
+            crate::events::lines(&events).iter().any(|event| event["event"] == "gateway.leads").then_some(())
+        });
         mortal
     }
 }
@@ -158,9 +163,19 @@ impl Mortal<'_> {
     /// Waits until the request of this name is in that phase, and returns it.
     #[track_caller]
     pub fn reaches(&self, name: &str, phase: &str) -> Value {
-        until(&format!("{name} is {phase}"), seconds(60), || {
-            self.request(name).filter(|request| request["status"]["phase"] == phase)
-        })
+        let start = std::time::Instant::now();
+        loop {
+            let request = self.request(name).unwrap_or_default();
+            if request["status"]["phase"] == phase {
+                return request;
+            }
+            assert!(
+                start.elapsed() < seconds(60),
+                "{name} is not {phase} within 60 s: {request:#}\n{}",
+                self.log()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 
     /// Kills it without a warning.
