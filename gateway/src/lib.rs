@@ -8,6 +8,7 @@
 //!   lobby      the words people type: parsing, help, tables, JSON
 //!   bridge     exec, logs, tunnels: needs a permit and, where policy says so, a live recording
 //!   access · record                        grants and permits · recordings
+//!   codes      sealed one-time codes for when the provider is down
 //!   ca · identity                          certificates · OIDC and certificate verification
 //!   checks     external checks before an approval: OPA, a ticket system's bridge
 //!   outbound   calls to servers that the configuration names
@@ -22,6 +23,7 @@ pub mod ca;
 pub mod checks;
 pub mod cli;
 pub mod clock;
+pub mod codes;
 pub mod config;
 pub mod console;
 pub mod crd;

@@ -6,6 +6,7 @@ mod admission;
 mod browser;
 mod certificates;
 mod cli;
+mod codes;
 mod endings;
 mod exec;
 mod intime;
@@ -61,6 +62,7 @@ fn all() -> Vec<Case> {
         record::cases(),
         certificates::cases(),
         signin::cases(),
+        codes::cases(),
         recheck::cases(),
         kubectl::cases(),
         opened::cases(),

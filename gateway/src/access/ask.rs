@@ -106,6 +106,10 @@ impl Access {
             let refusal = shut.refusal(&format!("request for policy `{}`", ask.policy));
             return Err(self.refuse_asking(who, &in_force.policy, refusal));
         }
+        if who.by_codes() && !in_force.policy.is_break_glass() {
+            let what = format!("request for policy `{}`", ask.policy);
+            return Err(self.refuse_asking(who, &in_force.policy, super::codes::only_break_glass(&what)));
+        }
         let open = self.open_requests(who);
         let Some(slot) = self.inner.making.take(who, open) else {
             return Err(self.refuse_asking(

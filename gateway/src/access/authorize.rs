@@ -115,6 +115,10 @@ impl Access {
             }
         };
         let Stage::Active { terms, window } = &life.stage else { return None };
+        // Of the policy as it was approved: what sealed codes vouch for opens nothing else, also not what was open before.
+        if who.by_codes() && !terms.is_break_glass() {
+            return None;
+        }
         if let Err(denied) = life.stands() {
             tracing::error!(request = request.name_any(), %denied, "active, but nothing on record justifies it");
             return None;

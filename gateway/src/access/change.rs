@@ -94,6 +94,12 @@ impl Access {
             tracing::error!(request = %name, error = %causes(&error), "a request cannot be read");
             AccessError::Invalid(format!("request `{name}` cannot be read; an operator has to look at it"))
         })?;
+        // Giving back what is one's own is all that sealed codes are good for here.
+        let own = show::is_requester(who, &stored.spec.requester);
+        if who.by_codes() && !(own && matches!(decision, Decision::Revoke(_))) {
+            let verb = decision.verb();
+            return Err(self.refuse_by_codes(who, verb, Some(name), &format!("{verb} `{name}`")));
+        }
         if matches!(decision, Decision::Approve | Decision::Extend(_)) {
             self.must_not_be_shut_out(who, &format!("{} `{name}`", decision.verb()))?;
             self.vouched(&stored).map_err(|why| {

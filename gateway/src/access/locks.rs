@@ -16,6 +16,9 @@ pub(super) const MOST: u32 = 500;
 
 impl Access {
     fn may_lock(&self, who: &Identity, verb: &str) -> Result<(), AccessError> {
+        if who.by_codes() {
+            return Err(self.refuse_by_codes(who, verb, None, verb));
+        }
         let lockers = &self.inner.settings.lockers;
         if lockers.iter().any(|group| who.groups().contains(group)) {
             return Ok(());

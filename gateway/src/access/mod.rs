@@ -27,6 +27,7 @@ use crate::identity::Identity;
 mod ask;
 mod authorize;
 mod change;
+mod codes;
 mod directory;
 mod ended;
 mod error;
@@ -52,6 +53,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use codes::BurnError;
 pub use error::{AccessError, Refusal};
 pub use operator::{Operator, OperatorError};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
@@ -125,6 +127,8 @@ pub struct AccessSettings {
     pub policies: Option<PathBuf>,
     /// Whose members may lock and unlock.
     pub lockers: BTreeSet<String>,
+    /// Where the objects of the gateway's own are: what notes which sealed codes are used.
+    pub namespace: String,
 }
 
 /// Policies, requests and what they open. Cheap to clone; the watches end with the last clone.

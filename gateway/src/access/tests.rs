@@ -14,6 +14,7 @@ use crate::crd::Phase;
 use crate::crd::fake::{Fake, Fault};
 
 mod cluster;
+mod codes;
 mod leaving;
 mod refused;
 mod trouble;

@@ -1,6 +1,7 @@
 //! The command line of the `sallyport` binary. Each command is a few lines here and lives elsewhere.
 
 mod ca;
+mod codes;
 mod lock;
 mod login;
 mod policy;
@@ -36,6 +37,9 @@ enum Command {
     /// The keys that sign people and the host
     #[command(subcommand)]
     Ca(ca::Ca),
+    /// Sealed one-time codes, for break-glass while the OIDC provider is down
+    #[command(subcommand)]
+    Codes(codes::Codes),
     /// Check, test, explain and compare policies in files, without a cluster
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         }
         Command::Serve(Serve { config, check, .. }) => start::serve(&config.unwrap_or_default(), check),
         Command::Ca(ca) => ca.run(),
+        Command::Codes(codes) => codes.run(),
         Command::Policy(policy) => policy.run(),
         Command::Lock(lock) => lock.run(),
         Command::Unlock(unlock) => unlock.run(),

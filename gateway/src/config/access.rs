@@ -141,6 +141,21 @@ pub struct Locks {
     pub groups: BTreeSet<String>,
 }
 
+/// Break-glass without the OIDC provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct BreakGlass {
+    /// The `codes.yaml` that `sallyport codes make` wrote: whom sealed one-time codes let in. It holds no code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes_file: Option<PathBuf>,
+}
+
+/// The object in the cluster that notes which codes of a file are used.
+#[must_use]
+pub(crate) fn codes_object(id: &str) -> String {
+    format!("sallyport-codes-{id}")
+}
+
 /// Checks what the shape cannot say.
 pub(super) fn check(
     hooks: &[Hook],

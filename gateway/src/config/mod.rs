@@ -15,8 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub(crate) use access::is_safe;
-pub use access::{Hook, Locks, Notification, NotificationEvent, NotificationFormat, Policies, Requests};
+pub use access::{
+    BreakGlass, Hook, Locks, Notification, NotificationEvent, NotificationFormat, Policies, Requests,
+};
+pub(crate) use access::{codes_object, is_safe};
 pub use span::Span;
 
 /// The documented defaults, as `sallyport serve --print-default` shows them.
@@ -65,6 +67,9 @@ pub struct Config {
     /// Who may shut people, places or everything out.
     #[serde(default)]
     pub locks: Locks,
+    /// What there is for the time in which the OIDC provider is down.
+    #[serde(default)]
+    pub break_glass: BreakGlass,
     /// The gateway's own log.
     #[serde(default)]
     pub log: Log,

@@ -232,6 +232,7 @@ async fn kubeconfig(path: &Path) -> Result<kube::Config, DemoError> {
 
 fn gateway_settings(options: &Options, dir: &Dir, idp: &Idp) -> Result<Config, DirError> {
     Ok(Config {
+        break_glass: config::BreakGlass::default(),
         ssh: config::Ssh {
             listen: options.ssh,
             host_names: vec![people::HOST_NAME.to_owned()],

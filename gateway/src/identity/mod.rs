@@ -49,6 +49,7 @@ pub struct Identity {
     subject: String,
     username: String,
     groups: BTreeSet<String>,
+    by_codes: bool,
 }
 
 /// Why a verified token or certificate still does not make an identity.
@@ -89,6 +90,10 @@ struct Certified {
     sub: String,
     username: String,
     groups: BTreeSet<String>,
+    /// Set where sealed codes vouch instead of the provider. A gateway that does not know this field refuses the
+    /// certificate, since the form allows none that are unknown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    codes: bool,
 }
 
 impl Identity {
@@ -109,7 +114,26 @@ impl Identity {
             return Err(IdentityProblem::TooManyGroups);
         }
         groups.iter().try_for_each(|group| names::check(group)).map_err(IdentityProblem::Group)?;
-        Ok(Self { issuer, subject, username, groups })
+        Ok(Self { issuer, subject, username, groups, by_codes: false })
+    }
+
+    /// Somebody whom the file of sealed codes names. Only `codes` calls this; who has shown no codes gets nothing from it.
+    ///
+    /// # Errors
+    /// When a rule that holds for every identity is broken.
+    pub(crate) fn from_codes(
+        issuer: String,
+        subject: String,
+        username: String,
+        groups: BTreeSet<String>,
+    ) -> Result<Self, IdentityProblem> {
+        Ok(Self { by_codes: true, ..Self::new(issuer, subject, username, groups)? })
+    }
+
+    /// Whether sealed codes vouch for this person and not the provider. Such an identity is for break-glass only.
+    #[must_use]
+    pub const fn by_codes(&self) -> bool {
+        self.by_codes
     }
 
     /// The provider that vouches for this person.
@@ -168,6 +192,7 @@ impl Identity {
             sub: self.subject.clone(),
             username: self.username.clone(),
             groups: self.groups.clone(),
+            codes: self.by_codes,
         };
         let json = serde_json::to_string(&form).map_err(|error| IdentityProblem::Form(error.to_string()))?;
         if json.len() > MAX_CERTIFIED_BYTES { Err(IdentityProblem::TooLong) } else { Ok(json) }
@@ -187,7 +212,8 @@ impl Identity {
         if form.v != 1 {
             return Err(IdentityProblem::Form(format!("version {} is not known here", form.v)));
         }
-        Self::new(form.iss, form.sub, form.username, form.groups)
+        let by_codes = form.codes;
+        Ok(Self { by_codes, ..Self::new(form.iss, form.sub, form.username, form.groups)? })
     }
 
     /// Somebody of a provider's, for the tests of other modules.

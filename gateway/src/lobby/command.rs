@@ -22,6 +22,8 @@ pub enum Command {
     WhoAmI(Output),
     /// `login`: the one command for those who have a key and no certificate.
     Login,
+    /// `break-glass`
+    BreakGlass,
     /// `policies`
     Policies(Output),
     /// `request POLICY …`
@@ -67,7 +69,7 @@ impl Command {
     #[must_use]
     pub fn answers(&self) -> bool {
         match self {
-            Self::Login | Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
+            Self::Login | Self::BreakGlass | Self::Shell(_) | Self::Exec(_) | Self::Logs(_) => false,
             Self::Request(request) => request.wait.is_none(),
             _ => true,
         }
@@ -76,7 +78,7 @@ impl Command {
     /// Whether a person may run it whose key is all that is known of them.
     #[must_use]
     pub fn before_sign_in(&self) -> bool {
-        matches!(self, Self::Lobby | Self::Help(_) | Self::WhoAmI(_) | Self::Login)
+        matches!(self, Self::Lobby | Self::Help(_) | Self::WhoAmI(_) | Self::Login | Self::BreakGlass)
     }
 
     /// As audit events and messages name it.
@@ -87,6 +89,7 @@ impl Command {
             Self::Help(_) => Verb::Help.name(),
             Self::WhoAmI(_) => Verb::WhoAmI.name(),
             Self::Login => Verb::Login.name(),
+            Self::BreakGlass => Verb::BreakGlass.name(),
             Self::Policies(_) => Verb::Policies.name(),
             Self::Request(_) => Verb::Request.name(),
             Self::Requests(_) => Verb::Requests.name(),

@@ -34,6 +34,7 @@ pub(super) const fn page(verb: Verb) -> &'static Page {
         Verb::Help => &HELP,
         Verb::WhoAmI => &WHOAMI,
         Verb::Login => &LOGIN,
+        Verb::BreakGlass => &BREAK_GLASS,
         Verb::Policies => &POLICIES,
         Verb::Request => &pages::REQUEST,
         Verb::Requests => &REQUESTS,
@@ -70,6 +71,13 @@ static LOGIN: Page = new(
     "The code is shown on stderr; the certificate, for the key that this connection used, is printed on stdout.\n\
      Put it beside the key, under the key's name with `-cert.pub` at its end; ssh finds it there.\n",
     &["login > ~/.ssh/id_ed25519-cert.pub"],
+);
+static BREAK_GLASS: Page = new(
+    "break-glass",
+    "sign in with sealed codes while the sign-in provider is down",
+    "It asks for a code of yours and for codes of others (ssh -t hides them). The certificate on stdout is good for\n\
+     15 minutes and for break-glass policies only.\n",
+    &["break-glass > ~/.ssh/id_ed25519-cert.pub"],
 );
 static POLICIES: Page =
     new("policies [-o json]", "what you could ask for", "", &["policies", "policies -o json"]);

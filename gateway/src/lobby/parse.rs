@@ -81,6 +81,7 @@ impl<'a> Arguments<'a> {
             Verb::Help => self.help().map(Command::Help),
             Verb::WhoAmI => Ok(Command::WhoAmI(self.output_only()?)),
             Verb::Login => self.arguments::<0>("").map(|_| Command::Login),
+            Verb::BreakGlass => self.arguments::<0>("").map(|_| Command::BreakGlass),
             Verb::Policies => Ok(Command::Policies(self.output_only()?)),
             Verb::Request => self.request().map(Command::Request),
             Verb::Requests => Ok(Command::Requests(self.output_only()?)),

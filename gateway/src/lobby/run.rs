@@ -126,7 +126,7 @@ async fn answer<D: Desk>(desk: &D, context: &Context, command: Command) -> Resul
                 Output::Table => tables::pods(context, namespace.as_str(), &pods),
             }
         }
-        Command::Login | Command::Shell(_) | Command::Exec(_) | Command::Logs(_) => {
+        Command::Login | Command::BreakGlass | Command::Shell(_) | Command::Exec(_) | Command::Logs(_) => {
             let text = format!("`{}` is not an answer, it runs by itself", command.name());
             return Err(Failure { text, exit: 70 });
         }

@@ -11,6 +11,8 @@ pub enum Verb {
     WhoAmI,
     /// `login`
     Login,
+    /// `break-glass`
+    BreakGlass,
     /// `policies`
     Policies,
     /// `request`
@@ -157,7 +159,7 @@ const LOGS: &[Flag] = &[
 
 impl Verb {
     /// All of them, in the order of a person's path.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Help,
         Self::WhoAmI,
         Self::Login,
@@ -180,6 +182,7 @@ impl Verb {
         Self::Locks,
         Self::Lock,
         Self::Unlock,
+        Self::BreakGlass,
     ];
 
     /// The command of that name.
@@ -199,6 +202,7 @@ impl Verb {
             Self::Help => "help",
             Self::WhoAmI => "whoami",
             Self::Login => "login",
+            Self::BreakGlass => "break-glass",
             Self::Policies => "policies",
             Self::Request => "request",
             Self::Requests => "requests",
@@ -223,7 +227,7 @@ impl Verb {
 
     pub(super) const fn flags(self) -> &'static [Flag] {
         match self {
-            Self::Help | Self::Login => &[HELP],
+            Self::Help | Self::Login | Self::BreakGlass => &[HELP],
             Self::WhoAmI
             | Self::Policies
             | Self::Requests

@@ -20,6 +20,7 @@ use crate::bridge::{self, Bridge, BridgeError};
 use crate::ca::{Authority, CaError};
 use crate::checks::{Checks, OutboundError};
 use crate::clock::{SharedClock, SystemClock};
+use crate::codes::{Book, CodesError};
 use crate::config::{Config, Kubernetes};
 use crate::crd::Mirror;
 use crate::identity::{IdentityError, Oidc, OidcSettings};
@@ -52,6 +53,9 @@ pub enum ServeError {
     /// External checks.
     #[error("cannot make ready to ask the checks of `hooks`")]
     Checks(#[source] OutboundError),
+    /// Sealed codes.
+    #[error("cannot use the sealed codes of `breakGlass.codesFile`")]
+    Codes(#[source] CodesError),
     /// Recordings.
     #[error("cannot record sessions")]
     Record(#[source] RecordError),
@@ -147,15 +151,23 @@ impl Gateway {
         let client = bridge::connect(kubernetes).map_err(ServeError::Client)?;
         let oidc = Arc::new(Oidc::discover(&settings(config), clock.clone()).map_err(ServeError::Oidc)?);
         let authority = Arc::new(authority);
+        let codes = match &config.break_glass.codes_file {
+            Some(path) => Some(Arc::new(Book::load(path, &config.oidc.issuer).map_err(ServeError::Codes)?)),
+            None => None,
+        };
         let recorder =
             Recorder::new(config.recordings.directory.clone(), clock.clone()).map_err(ServeError::Record)?;
         for session in recorder.sweep().await.map_err(ServeError::Record)? {
             audit.record(interrupted(&session, clock.now()));
         }
-        let access =
-            Access::start(client.clone(), access_settings(config, &authority), clock.clone(), audit.clone())
-                .await
-                .map_err(ServeError::Access)?;
+        let access = Access::start(
+            client.clone(),
+            access_settings(config, &authority, &namespace),
+            clock.clone(),
+            audit.clone(),
+        )
+        .await
+        .map_err(ServeError::Access)?;
         rights::warn_about(&client).await;
         let checks = Checks::new(&config.hooks).map_err(ServeError::Checks)?;
         let bridge = Bridge::new(client.clone(), clock.clone());
@@ -180,6 +192,7 @@ impl Gateway {
                 recorder,
                 authority: authority.clone(),
                 oidc: oidc.clone(),
+                codes,
             };
             let shutdown = shutdown.clone();
             async move { part("SSH server", ssh::serve(gateway, ssh_listener, shutdown).await) }
@@ -283,12 +296,13 @@ fn links(config: &Config, authority: &Authority) -> console::Links {
     console::Links::new(&authority.secret("console"), config.console.public_url.clone())
 }
 
-fn access_settings(config: &Config, authority: &Authority) -> AccessSettings {
+fn access_settings(config: &Config, authority: &Authority, namespace: &str) -> AccessSettings {
     AccessSettings {
         seal: Some(Seal::new(&authority.secret("requests"))),
         by_kubectl: config.requests.by_kubectl,
         policies: config.policies.directory.clone(),
         lockers: config.locks.groups.clone(),
+        namespace: namespace.to_owned(),
     }
 }
 

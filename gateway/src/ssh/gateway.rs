@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::{Session, TunnelAsk};
 use super::limits::Limits;
+use super::sealed;
 use super::server::{self, Settings, Shared, Work};
 use crate::access::Access;
 use crate::audit::Audit;
 use crate::bridge::Bridge;
 use crate::ca::{Authority, CaError};
 use crate::clock::SharedClock;
+use crate::codes::Book;
 use crate::config::Config;
 use crate::identity::Oidc;
 use crate::record::Recorder;
@@ -47,6 +49,8 @@ pub struct Gateway {
     pub authority: Arc<Authority>,
     /// Says who people are.
     pub oidc: Arc<Oidc>,
+    /// Whom sealed codes let in.
+    pub codes: Option<Arc<Book>>,
 }
 
 /// Why the server cannot be.
@@ -62,6 +66,7 @@ pub enum SshError {
 pub(super) struct Rooms {
     pub(super) gateway: Arc<Gateway>,
     pub(super) sign_ins: Limits,
+    pub(super) code_tries: Limits,
     pub(super) draining: CancellationToken,
 }
 
@@ -102,7 +107,9 @@ pub async fn serve(
     let draining = CancellationToken::new();
     let gateway = Arc::new(gateway);
     let sign_ins = Limits::new(SIGN_INS, SIGN_INS_PER_PEER);
-    let work = Arc::new(Rooms { gateway: Arc::clone(&gateway), sign_ins, draining: draining.clone() });
+    let code_tries = Limits::new(sealed::TRIES, sealed::TRIES_PER_PEER);
+    let work =
+        Arc::new(Rooms { gateway: Arc::clone(&gateway), sign_ins, code_tries, draining: draining.clone() });
     let (clock, audit) = (Arc::clone(&gateway.clock), gateway.audit.clone());
     let settings = Settings::of(&gateway.config.ssh);
     let mut shared = Shared::new(settings, clock, audit, Arc::clone(&gateway.authority), work);

@@ -29,6 +29,7 @@ mod limits;
 mod outflow;
 mod pump;
 mod rooms;
+mod sealed;
 mod server;
 mod signin;
 mod tunnel;

@@ -10,7 +10,7 @@ use super::gateway::Rooms;
 use super::ledger::{Ledger, Purpose};
 use super::outflow::{Ending, Outflow};
 use super::pump::{self, Client, Counts, Hold, PodInput, PodOutput, Quiet, Stream};
-use super::{ending, inuse, signin};
+use super::{ending, inuse, sealed, signin};
 use crate::access::AccessError;
 use crate::audit::{Kind, Outcome};
 use crate::bridge::{Admitted, BridgeError, Exec, LogOptions, Target};
@@ -79,6 +79,7 @@ impl Rooms {
         };
         match (command, connection.person()) {
             (Command::Login, _) => signin::run(self, &session).await,
+            (Command::BreakGlass, _) => sealed::run(&self.desk(), session).await,
             (command, Err(why)) => self.stranger(&connection, &output, &command, why).await,
             (command, Ok(certificate)) if command.answers() => {
                 let certificate = self.as_known(certificate);
@@ -116,6 +117,19 @@ impl Rooms {
             connection.refuse(command.name(), &format!("not signed in: {why}"));
         }
         reply(output, answer).await;
+    }
+
+    fn desk(&self) -> sealed::Desk {
+        let gateway = &self.gateway;
+        sealed::Desk {
+            book: gateway.codes.clone(),
+            access: gateway.access.clone(),
+            authority: Arc::clone(&gateway.authority),
+            audit: gateway.audit.clone(),
+            clock: Arc::clone(&gateway.clock),
+            tries: self.code_tries.clone(),
+            draining: self.draining.clone(),
+        }
     }
 
     /// What people type after `ssh` to get here.

@@ -4,6 +4,7 @@ mod flow;
 mod hostile;
 mod house;
 mod rig;
+mod sealed;
 mod sessions;
 mod signin;
 mod transport;
