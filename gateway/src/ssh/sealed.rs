@@ -166,7 +166,8 @@ async fn sign_in(desk: &Desk, session: &Session, typed: Typed) -> Result<(), No>
         issued.until.strftime("%Y-%m-%d %H:%M:%S UTC")
     );
     output.stderr(output.lines(said)).await.map_err(gone)?;
-    output.stdout(output.lines(line + "\n")).await.map_err(gone)
+    // For a file, also where `ssh -t` made the terminal raw.
+    output.stdout((line + "\n").into()).await.map_err(gone)
 }
 
 /// `alice 3, bob 7, unknown`.

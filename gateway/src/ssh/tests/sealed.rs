@@ -161,6 +161,26 @@ async fn codes_of_two_people_give_the_first_a_short_certificate_for_break_glass(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_nothing_that_is_typed_is_shown_and_the_certificate_is_a_clean_line() {
+    let place = Place::open().await;
+    let mut ssh = place.house.bare_ssh();
+    ssh.args(["-tt", "-o", "IdentitiesOnly=yes", "-i"]).arg(place.house.path("new"));
+    let mut child = ssh.args(["prod-gw", "break-glass"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let typed = format!("{}x\x7f\r{}\r", place.code(0, 0), place.code(1, 0));
+    input.write_all(typed.as_bytes()).await.unwrap();
+    let output = tokio::time::timeout(std::time::Duration::from_secs(20), child.wait_with_output()).await;
+    let said = told(&output.unwrap().unwrap());
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(
+        said.out.ends_with('\n') && !said.out.contains('\r') && said.out.lines().count() == 1,
+        "{said:?}"
+    );
+    Certificate::from_openssh(said.out.trim_end()).unwrap();
+    assert!(!said.err.contains(place.code(0, 0)) && !said.err.contains(place.code(1, 0)), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_enough_is_not_accepted_and_uses_no_code() {
     let stranger = Place::open().await;
     let place = Place::open().await;
