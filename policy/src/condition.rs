@@ -77,13 +77,13 @@ impl Condition {
     /// Whether it speaks of where a session goes, so that it is decided when a grant is used.
     #[must_use]
     pub fn needs_target(&self) -> bool {
-        self.mentions.has("target", "")
+        self.mentions.any("target")
     }
 
     /// Whether it speaks of what the person asked before, so that it is decided when a request is made.
     #[must_use]
     pub fn needs_history(&self) -> bool {
-        self.mentions.has("history", "")
+        self.mentions.any("history")
     }
 
     /// Whether it holds.

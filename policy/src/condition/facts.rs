@@ -13,12 +13,14 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cel::common::types::{CelList, CelString};
+use cel::common::value::Val;
 use cel::objects::{Key, Map};
 use cel::{Context, Value};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use jiff::Timestamp;
 
-use super::STANDARD;
+use super::{Condition, Mentions, STANDARD};
 use crate::policy::Policy;
 use crate::question::{Question, Use};
 
@@ -28,7 +30,9 @@ pub(crate) struct Facts<'a> {
     question: &'a Question<'a>,
     /// Where a grant is used; only what needs no target is evaluated without it.
     used: Option<&'a Use<'a>>,
-    context: OnceCell<Context<'static, 'static>>,
+    /// What is bound; nothing else can be asked of them.
+    mentions: Mentions,
+    context: OnceCell<Context<'a, 'a>>,
 }
 
 fn text(text: &str) -> Value {
@@ -45,7 +49,7 @@ fn moment(moment: Timestamp) -> Value {
     Value::Timestamp(DateTime::<FixedOffset>::from(moment))
 }
 
-fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
+fn map<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let map: HashMap<Key, Value> =
         fields.into_iter().map(|(name, value)| (Key::String(Arc::new(name.to_owned())), value)).collect();
     Value::Map(Map { map: Arc::new(map) })
@@ -57,16 +61,17 @@ pub(super) fn moment_for_tests(given: Timestamp) -> Value {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) const fn new(
-        policy: &'a Policy,
-        question: &'a Question<'a>,
-        used: Option<&'a Use<'a>>,
-    ) -> Self {
-        Self { policy, question, used, context: OnceCell::new() }
+    pub(crate) fn new(policy: &'a Policy, question: &'a Question<'a>, used: Option<&'a Use<'a>>) -> Self {
+        Self { policy, question, used, mentions: policy.mentions, context: OnceCell::new() }
+    }
+
+    /// The same for one condition alone: what the policy's others mention is not put together for it.
+    pub(crate) const fn of(policy: &'a Policy, question: &'a Question<'a>, condition: &Condition) -> Self {
+        Self { policy, question, used: None, mentions: condition.mentions(), context: OnceCell::new() }
     }
 
     /// The variables, bound.
-    pub(super) fn context(&self) -> &Context<'static, 'static> {
+    pub(super) fn context(&self) -> &Context<'a, 'a> {
         self.context.get_or_init(|| {
             let mut context = Context::with_env(Arc::clone(&STANDARD));
             self.bind(&mut context);
@@ -74,10 +79,10 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Binds what the policy's conditions mention, and nothing else.
-    fn bind(&self, context: &mut Context<'_, '_>) {
+    /// Binds what the conditions mention, and nothing else.
+    fn bind(&self, context: &mut Context<'a, 'a>) {
         let Question { who, scope, duration, reason, ticket, start, history: past, now } = *self.question;
-        let mentions = self.policy.mentions;
+        let mentions = self.mentions;
         let mut request = HashMap::new();
         let mut put = |field: &'static str, value: &dyn Fn() -> Value| {
             if mentions.has("request", field) {
@@ -111,34 +116,43 @@ impl<'a> Facts<'a> {
             context.add_variable_from_value("person", Value::Map(Map { map: Arc::new(person) }));
         }
         if mentions.has("groups", "") {
-            context.add_variable_from_value("groups", texts(&who.groups));
+            // By far the longest list, and looked through one by one: bound as it is, not copied.
+            let groups =
+                who.groups.iter().map(|group| Box::new(CelString::from(group.as_str())) as Box<dyn Val + 'a>);
+            context.add_variable_as_val("groups", Box::new(CelList::from(groups.collect::<Vec<_>>())));
         }
         if mentions.has("now", "") {
             context.add_variable_from_value("now", moment(now));
         }
-        if mentions.has("history", "") {
-            let count = |number: u32| Value::Int(i64::from(number));
-            let past = map([
-                ("openNow", count(past.open_now)),
-                ("askedLastHour", count(past.asked_last_hour)),
-                ("askedLastDay", count(past.asked_last_day)),
-                ("deniedLastDay", count(past.denied_last_day)),
-                ("grantedLastDay", count(past.granted_last_day)),
-            ]);
+        if mentions.any("history") {
+            let counts = [
+                ("openNow", past.open_now),
+                ("askedLastHour", past.asked_last_hour),
+                ("askedLastDay", past.asked_last_day),
+                ("deniedLastDay", past.denied_last_day),
+                ("grantedLastDay", past.granted_last_day),
+            ];
+            let mentioned = counts.into_iter().filter(|(field, _)| mentions.has("history", field));
+            let past = map(mentioned.map(|(field, number)| (field, Value::Int(i64::from(number)))));
             context.add_variable_from_value("history", past);
         }
-        if let Some(used) = self.used.filter(|_| mentions.has("target", ""))
+        if let Some(used) = self.used.filter(|_| mentions.any("target"))
             && let Some(facts) = used.target
         {
-            let labels =
-                facts.labels.iter().map(|(key, value)| (Key::String(Arc::new(key.clone())), text(value)));
-            let target = map([
-                ("namespace", text(used.namespace.as_str())),
-                ("pod", text(facts.pod.as_str())),
-                ("container", text(facts.container.map_or("", |container| container.as_str()))),
-                ("labels", Value::Map(Map { map: Arc::new(labels.collect()) })),
-                ("action", text(&used.action.to_string())),
-            ]);
+            let labels = || {
+                let pairs = facts.labels.iter();
+                let pairs = pairs.map(|(key, value)| (Key::String(Arc::new(key.clone())), text(value)));
+                Value::Map(Map { map: Arc::new(pairs.collect()) })
+            };
+            let fields: [(&str, &dyn Fn() -> Value); 5] = [
+                ("namespace", &|| text(used.namespace.as_str())),
+                ("pod", &|| text(facts.pod.as_str())),
+                ("container", &|| text(facts.container.map_or("", |container| container.as_str()))),
+                ("labels", &labels),
+                ("action", &|| text(&used.action.to_string())),
+            ];
+            let mentioned = fields.into_iter().filter(|(field, _)| mentions.has("target", field));
+            let target = map(mentioned.map(|(field, value)| (field, value())));
             context.add_variable_from_value("target", target);
         }
     }

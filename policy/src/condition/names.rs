@@ -48,8 +48,16 @@ const MENTIONED: &[(&str, &str)] = &[
     ("person", "groups"),
     ("groups", ""),
     ("now", ""),
-    ("history", ""),
-    ("target", ""),
+    ("history", "openNow"),
+    ("history", "askedLastHour"),
+    ("history", "askedLastDay"),
+    ("history", "deniedLastDay"),
+    ("history", "grantedLastDay"),
+    ("target", "namespace"),
+    ("target", "pod"),
+    ("target", "container"),
+    ("target", "labels"),
+    ("target", "action"),
 ];
 
 /// What conditions mention, so that nothing else is put together for them.
@@ -70,6 +78,12 @@ impl Mentions {
     pub(super) fn has(self, variable: &str, field: &str) -> bool {
         let bit = MENTIONED.iter().position(|one| *one == (variable, field));
         bit.is_some_and(|bit| self.0 & (1 << bit) != 0)
+    }
+
+    /// Whether anything of that variable is mentioned.
+    pub(super) fn any(self, variable: &str) -> bool {
+        let mut owned = MENTIONED.iter().enumerate().filter(|(_, (owner, _))| *owner == variable);
+        owned.any(|(bit, _)| self.0 & (1 << bit) != 0)
     }
 
     /// Both together.

@@ -53,7 +53,7 @@ pub fn auto_approves(policy: &Policy, question: &Question<'_>) -> bool {
     policy
         .auto_approve
         .as_ref()
-        .is_some_and(|condition| condition.holds(&Facts::new(policy, question, None)) == Ok(true))
+        .is_some_and(|condition| condition.holds(&Facts::of(policy, question, condition)) == Ok(true))
 }
 
 /// Whether one of the `deny` rules forbids it that can be decided without a target.
