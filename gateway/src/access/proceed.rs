@@ -9,7 +9,7 @@ use sallyport_policy::{Person, Question, RequestName, auto_approves, may_ask};
 
 use super::seal::KUBERNETES;
 use super::{Access, AccessError};
-use crate::audit::{Event, Kind, Outcome, Person as AuditPerson};
+use crate::audit::{Event, Kind, Outcome};
 use crate::crd::{AccessRequest, to_the_millisecond};
 
 /// How long a request without a seal may be on its way to a gateway that knows how to take it.
@@ -141,13 +141,8 @@ impl Access {
     }
 
     fn say(&self, request: &AccessRequest, kind: Kind, outcome: Outcome, why: &str) {
-        let who = &request.spec.requester;
         self.inner.audit.record(Event {
-            person: Some(AuditPerson {
-                username: who.username.clone(),
-                issuer: Some(who.issuer.clone()),
-                subject: Some(who.subject.clone()),
-            }),
+            person: Some((&request.spec.requester).into()),
             request: Some(request.name_any()),
             policy: Some(request.spec.policy.clone()),
             reason: request.spec.reason.clone(),

@@ -10,7 +10,7 @@ use sallyport_policy::lifecycle::{Cause, Command, Stage, step};
 use sallyport_policy::{Principal, RequestName};
 
 use super::{Access, AccessError, Permit, show};
-use crate::audit::{Event, Kind, Outcome, Person};
+use crate::audit::{Event, Kind, Outcome};
 use crate::crd::{AccessRequest, to_the_millisecond};
 use crate::identity::Identity;
 
@@ -200,15 +200,10 @@ impl Access {
                 return Ok(false);
             }
             if self.write(&stored, &ended.life, None).await?.is_some() {
-                let who = &stored.spec.requester;
                 let had_window = stored.status.as_ref().is_some_and(|status| status.window.is_some());
                 let kind = if had_window { Kind::GrantEnded } else { Kind::RequestDenied };
                 self.inner.audit.record(Event {
-                    person: Some(Person {
-                        username: who.username.clone(),
-                        issuer: Some(who.issuer.clone()),
-                        subject: Some(who.subject.clone()),
-                    }),
+                    person: Some((&stored.spec.requester).into()),
                     request: Some(name.to_string()),
                     policy: Some(stored.spec.policy.clone()),
                     why: Some(why.to_owned()),

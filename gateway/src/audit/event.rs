@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::crd::Requester;
+
 /// What happened. The text form is stable; new kinds may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Kind {
@@ -129,6 +131,16 @@ pub struct Person {
     /// The issuer's own stable name for the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+}
+
+impl From<&Requester> for Person {
+    fn from(who: &Requester) -> Self {
+        Self {
+            username: who.username.clone(),
+            issuer: Some(who.issuer.clone()),
+            subject: Some(who.subject.clone()),
+        }
+    }
 }
 
 /// Where in the cluster.

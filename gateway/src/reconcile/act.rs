@@ -9,7 +9,7 @@ use super::piece::Piece;
 use super::plan::{TRIED_FOR, Task};
 use super::story;
 use super::tell::Teller;
-use crate::audit::{Audit, Event, Kind, Outcome, Person, Place};
+use crate::audit::{Audit, Event, Kind, Outcome, Place};
 use crate::clock::SharedClock;
 use crate::crd::{AccessRequest, AccessRequestStatus, Mirror, Opened, Phase, to_the_millisecond};
 
@@ -271,13 +271,8 @@ impl Hands {
     }
 
     fn event(&self, request: &AccessRequest, kind: Kind, outcome: Outcome, why: Option<String>) -> Event {
-        let who = &request.spec.requester;
         Event {
-            person: Some(Person {
-                username: who.username.clone(),
-                issuer: Some(who.issuer.clone()),
-                subject: Some(who.subject.clone()),
-            }),
+            person: Some((&request.spec.requester).into()),
             request: Some(request.name_any()),
             policy: Some(request.spec.policy.clone()),
             reason: request.spec.reason.clone(),
