@@ -18,6 +18,8 @@ use crate::identity::Identity;
 
 /// How many requests of one person may be open at once.
 pub(super) const OPEN_REQUESTS: usize = 20;
+/// The most things that one request is narrowed to, of each kind; the API server takes no more.
+pub const MOST_NARROWED: usize = 32;
 /// The length of a window that nobody named.
 pub(super) const USUAL: Duration = Duration::from_secs(3600);
 /// How many names are tried.
@@ -229,15 +231,27 @@ impl Access {
             )));
         }
         let now = self.now();
+        let scope = Scope {
+            workloads: ask.workloads.into_iter().collect(),
+            pods: ask.pods.into_iter().collect(),
+            containers: ask.containers.into_iter().collect(),
+            ports: ask.ports.into_iter().collect(),
+            ..Scope::of(namespaces)
+        };
+        let counts = [
+            ("workloads", scope.workloads.len()),
+            ("pods", scope.pods.len()),
+            ("containers", scope.containers.len()),
+            ("ports", scope.ports.len()),
+        ];
+        if let Some((kind, count)) = counts.into_iter().find(|(_, count)| *count > MOST_NARROWED) {
+            return Err(AccessError::Invalid(format!(
+                "a request takes at most {MOST_NARROWED} {kind}, this one names {count}; ask twice, or for a workload"
+            )));
+        }
         Ok(Asked {
             person: show::person(who),
-            scope: Scope {
-                workloads: ask.workloads.into_iter().collect(),
-                pods: ask.pods.into_iter().collect(),
-                containers: ask.containers.into_iter().collect(),
-                ports: ask.ports.into_iter().collect(),
-                ..Scope::of(namespaces)
-            },
+            scope,
             length: ask.duration.unwrap_or_else(|| usual(policy)),
             reason: text::reason(ask.reason)?,
             ticket: text::ticket(ask.ticket)?,

@@ -53,6 +53,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use ask::MOST_NARROWED;
 pub use codes::BurnError;
 pub use error::{AccessError, Refusal};
 pub use operator::{Operator, OperatorError};

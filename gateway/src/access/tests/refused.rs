@@ -120,7 +120,7 @@ async fn only_an_approver_decides_and_only_once() {
 async fn a_bad_question_is_answered_with_what_is_wrong() {
     let house = House::open().await;
     type Case = (fn(&mut Ask), u8, &'static str);
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         (|ask| ask.policy = PolicyName::parse("none").unwrap(), 64, "there is no policy `none`"),
         (|ask| ask.namespaces.clear(), 64, "say where"),
         (|ask| ask.namespaces = vec![Namespace::parse("kube-system").unwrap()], 77, "namespaces"),
@@ -128,6 +128,7 @@ async fn a_bad_question_is_answered_with_what_is_wrong() {
         (|ask| ask.duration = Some(Duration::ZERO), 77, "maxDuration"),
         (|ask| ask.reason = Some(" \u{200b}\n".into()), 77, "a reason is required"),
         (|ask| ask.reason = Some("x".repeat(2000)), 64, "1024 characters"),
+        (|ask| ask.ports = (1..=33).collect(), 64, "at most 32 ports, this one names 33"),
     ];
     for (change, exit, part) in cases {
         let mut asked = ask("debug");

@@ -217,6 +217,10 @@ async fn bodies_are_short_json_and_nothing_else() {
         assert_eq!(no.status, 422, "{bad}");
         no.error();
     }
+    // Short enough for a body, and far more than the cluster takes: said here, not by a cluster that fails.
+    let ports: Vec<String> = (1..10_000).map(|port| port.to_string()).collect();
+    let many = format!(r#"{{"policy":"debug","namespaces":["payments"],"ports":[{}]}}"#, ports.join(","));
+    assert_eq!(send("application/json", many).await.status, 422);
     assert_eq!(send("application/json", r#"{"policy":"none"}"#.to_owned()).await.status, 404);
     assert_eq!(house.fake.keys("accessrequests").len(), 0);
     for path in ["nothing", "requests/debug-zzzzzz", "requests/A%20b", "requests/x/explode"] {

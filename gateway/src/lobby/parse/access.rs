@@ -4,7 +4,7 @@ use sallyport_policy::names::{ContainerName, Namespace, PodName, PolicyName};
 use sallyport_policy::{Workload, WorkloadError};
 
 use super::{Arguments, TARGET};
-use crate::access::LockSubject;
+use crate::access::{LockSubject, MOST_NARROWED};
 use crate::bridge::TargetKind;
 use crate::crd::ReviewVerdict;
 use crate::lobby::command::{Command, Doing, Extend, Lock, Output, Request, Review, Wait, Why};
@@ -13,9 +13,6 @@ use crate::lobby::start::Start;
 use crate::lobby::target::{self, TargetArg};
 use crate::lobby::usage::UsageError;
 use crate::lobby::verb::Verb;
-
-/// The most things that one request is narrowed to, of each kind; the API server takes no more.
-const MOST: usize = 32;
 
 /// What can be used, for `why`.
 const ACTIONS: [&str; 4] = ["shell", "exec", "logs", "forward"];
@@ -220,11 +217,11 @@ fn push<T: PartialEq>(list: &mut Vec<T>, item: T) -> Result<(), UsageError> {
     if list.contains(&item) {
         return Ok(());
     }
-    if list.len() == MOST {
+    if list.len() == MOST_NARROWED {
         return Err(UsageError::Invalid {
             what: "the request",
-            value: format!("more than {MOST}"),
-            why: format!("it takes at most {MOST} of each kind; ask twice, or for a workload"),
+            value: format!("more than {MOST_NARROWED}"),
+            why: format!("it takes at most {MOST_NARROWED} of each kind; ask twice, or for a workload"),
         });
     }
     list.push(item);
