@@ -6,6 +6,7 @@
 //! cli · demo · serve                       put the parts together
 //! ssh · console · reconcile · notifications  what people and the cluster talk to, and who is told
 //!   lobby      the words people type: parsing, help, tables, JSON
+//!   commands   the guarded shell, and the guardrail of open ones
 //!   bridge     exec, logs, tunnels: needs a permit and, where policy says so, a live recording
 //!   access · record                        grants and permits · recordings
 //!   codes      sealed one-time codes for when the provider is down
@@ -24,6 +25,7 @@ pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod codes;
+pub mod commands;
 pub mod config;
 pub mod console;
 pub mod crd;

@@ -5,8 +5,10 @@
 //! forbid has been evaluated and none does; what cannot be evaluated denies, and the [`Denied`] names the rule.
 //! A grant's life is [`lifecycle::step`]: state and command in, new state and actions out.
 
+pub mod commands;
 pub mod duration;
 pub mod lifecycle;
+pub mod line;
 pub mod names;
 
 mod action;

@@ -1,0 +1,76 @@
+//! A command that may run. Whoever holds one got it from a decision of this crate.
+
+/// What may be executed in a container, word by word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleared {
+    argv: Vec<String>,
+}
+
+/// What the gateway itself runs in a container, to be a shell there. None of it interprets text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Own {
+    /// The names in a directory, each ended by NUL, directories marked.
+    List(String),
+    /// The absolute path that a path leads to.
+    Resolve(String),
+    /// A file's contents, for `<`.
+    Read(String),
+    /// Standard input into a file, for `>` and `>>`.
+    Write {
+        /// The file.
+        path: String,
+        /// Whether to its end.
+        append: bool,
+    },
+    /// The container's own shell: `shell` where no rules filter commands, or they do as a guardrail.
+    Shell(Vec<String>),
+}
+
+impl Cleared {
+    pub(super) const fn new(argv: Vec<String>) -> Self {
+        Self { argv }
+    }
+
+    /// Word by word; never empty.
+    #[must_use]
+    pub fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
+    /// A command of the gateway's own.
+    #[must_use]
+    pub fn own(own: Own) -> Self {
+        let words = |words: &[&str], path: String| {
+            words.iter().map(|word| (*word).to_owned()).chain([path]).collect::<Vec<_>>()
+        };
+        Self::new(match own {
+            Own::List(path) => {
+                let mut argv = words(&["find", "-L"], dashless(path));
+                argv.extend(["-mindepth", "1", "-maxdepth", "1", "-print0"].map(str::to_owned));
+                argv
+            }
+            Own::Resolve(path) => words(&["readlink", "-f", "--"], path),
+            Own::Read(path) => words(&["cat", "--"], path),
+            Own::Write { path, append: false } => words(&["tee", "--"], path),
+            Own::Write { path, append: true } => words(&["tee", "-a", "--"], path),
+            Own::Shell(argv) => argv,
+        })
+    }
+
+    /// A command where no rules filter them: the grant allows any.
+    #[must_use]
+    pub const fn unfiltered(argv: Vec<String>) -> Self {
+        Self::new(argv)
+    }
+
+    /// One that an approver let pass, once, exactly as it was shown.
+    #[must_use]
+    pub const fn approved(argv: Vec<String>) -> Self {
+        Self::new(argv)
+    }
+}
+
+/// A path that no program takes for a flag.
+fn dashless(path: String) -> String {
+    if path.starts_with('-') { format!("./{path}") } else { path }
+}

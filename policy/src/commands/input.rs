@@ -1,0 +1,47 @@
+//! `commands` of an `AccessPolicy` as it is written.
+
+use super::{OnDenied, OnLostTrack, ShellKind};
+
+/// `commands`, unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandsInput {
+    /// `shell`.
+    pub shell: ShellKind,
+    /// `sets`: named sets whose allow rules are added.
+    pub sets: Vec<String>,
+    /// `allow`.
+    pub allow: Vec<RuleInput>,
+    /// `deny`.
+    pub deny: Vec<RuleInput>,
+    /// `protectedPaths`; `None` for the default list.
+    pub protected_paths: Option<Vec<String>>,
+    /// `environment`: names, and patterns of names, that may be set; `None` for the default list.
+    pub environment: Option<Vec<String>>,
+    /// `pipes`: whether a command's output may go to another one. Defaults to true.
+    pub pipes: Option<bool>,
+    /// `redirections`: whether input and output may come from and go to files. Defaults to true; the paths are checked.
+    pub redirections: Option<bool>,
+    /// `onDenied`.
+    pub on_denied: OnDenied,
+    /// `onLostTrack`.
+    pub on_lost_track: OnLostTrack,
+}
+
+/// One of `commands.allow` or `commands.deny`, unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleInput {
+    /// `programs`: names, absolute paths, or `*` for any.
+    pub programs: Vec<String>,
+    /// `flags`: allow: the only ones; deny: any of them. Absent: any that does not start programs or write files.
+    pub flags: Option<Vec<String>>,
+    /// `args`: regular expressions; allow: each argument must match one; deny: any that does.
+    pub args: Option<Vec<String>>,
+    /// `reads`: patterns of paths that may be read.
+    pub reads: Option<Vec<String>>,
+    /// `writes`: patterns of paths that may be written.
+    pub writes: Option<Vec<String>>,
+    /// `mayStart`: whether it may start other programs, unchecked. Makes the rule a guardrail.
+    pub may_start: bool,
+    /// `message`: what the person is told (deny), or what it is for (allow).
+    pub message: Option<String>,
+}
