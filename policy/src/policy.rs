@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::commands::Commands;
 use crate::condition::{Condition, Mentions};
 use crate::names::{Namespace, PolicyName};
 use crate::ports::Ports;
@@ -55,6 +56,7 @@ pub struct Rules {
     pub(crate) own_identity: bool,
     pub(crate) reviewers: Option<BTreeSet<String>>,
     pub(crate) record: bool,
+    pub(crate) commands: Option<Arc<Commands>>,
 }
 
 /// A condition under which nothing is allowed.
@@ -286,6 +288,12 @@ impl Policy {
     #[must_use]
     pub fn reviewers(&self) -> Option<&BTreeSet<String>> {
         self.0.reviewers.as_ref()
+    }
+
+    /// Which commands may run; `None` where any may, in the container's own shell.
+    #[must_use]
+    pub fn commands(&self) -> Option<&Arc<Commands>> {
+        self.0.commands.as_ref()
     }
 
     /// Whether a grant of it could be used like this, before any condition is asked.

@@ -103,7 +103,16 @@ impl Access {
         self.must_be_fresh()?;
         let unknown =
             || AccessError::NotFound { kind: "policy", name: ask.policy.to_string(), list: "policies" };
-        let in_force = self.inner.policies.get(&ask.policy).ok_or_else(unknown)?;
+        let mut in_force = self.inner.policies.get(&ask.policy).ok_or_else(unknown)?;
+        if ask.command.is_some() {
+            let once = in_force.for_one_command(ask.policy.as_str());
+            in_force = once.map(Arc::new).ok_or_else(|| {
+                AccessError::Invalid(format!(
+                    "policy `{}` has nobody who could approve one command",
+                    ask.policy
+                ))
+            })?;
+        }
         if let Some(shut) = self.shut_out(who.username()) {
             let refusal = shut.refusal(&format!("request for policy `{}`", ask.policy));
             return Err(self.refuse_asking(who, &in_force.policy, refusal));
@@ -160,7 +169,7 @@ impl Access {
         in_the_making: usize,
     ) -> Result<(Asked, AccessRequestSpec), AccessError> {
         let policy = &in_force.policy;
-        let (start_at, extends) = (ask.start_at, ask.extends.clone());
+        let (start_at, extends, command) = (ask.start_at, ask.extends.clone(), ask.command.clone());
         let mut asked = self.asked(who, policy, ask)?;
         // What is being made this moment is in no copy yet.
         let in_the_making = u32::try_from(in_the_making).unwrap_or(u32::MAX);
@@ -200,6 +209,7 @@ impl Access {
             containers: scope.containers.iter().map(ToString::to_string).collect(),
             ports: scope.ports.iter().copied().collect(),
             extends: extends.map(|name| name.to_string()),
+            command,
         };
         if let Some(same) = self.same_before(who, &spec) {
             return Err(self.refuse_asking(

@@ -104,7 +104,7 @@ impl Access {
         if !show::is_requester(who, requester) || who.username() != requester.username {
             return None;
         }
-        if request.metadata.deletion_timestamp.is_some() {
+        if request.metadata.deletion_timestamp.is_some() || request.is_for_one_command() {
             return None;
         }
         let life = match request.life() {
@@ -183,6 +183,7 @@ impl Access {
         };
         self.inner.requests.all().iter().any(|request| {
             show::is_requester(who, &request.spec.requester)
+                && !request.is_for_one_command()
                 && request.status.as_ref().is_some_and(|status| status.message.is_none())
                 && request
                     .life()

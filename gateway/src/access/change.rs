@@ -112,7 +112,7 @@ impl Access {
             })?;
         }
         let actor = &Actor { principal: show::actor(who, &stored), person: actor.person.clone() };
-        let in_force = self.inner.policies.get(&life.asked.policy);
+        let in_force = self.in_force_for(&stored, &life.asked.policy);
         let policy = in_force.as_ref().map(|in_force| &in_force.policy);
         // A review belongs to what was approved, also when that policy is gone since.
         let approved = stored.terms().ok().flatten();

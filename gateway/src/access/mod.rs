@@ -21,9 +21,10 @@ use sallyport_policy::{Action, ContainerName, Namespace, PodName, PolicyName, Re
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
-use crate::crd::{AccessLock, AccessRequest, Mirror};
+use crate::crd::{AccessLock, AccessRequest, Mirror, OneCommand};
 use crate::identity::Identity;
 
+mod alert;
 mod ask;
 mod authorize;
 mod change;
@@ -35,6 +36,7 @@ mod explain;
 mod extend;
 mod hint;
 mod locks;
+mod once;
 mod one;
 mod operator;
 mod past;
@@ -56,6 +58,7 @@ mod tests;
 pub use ask::MOST_NARROWED;
 pub use codes::BurnError;
 pub use error::{AccessError, Refusal};
+pub use once::LONGEST_COMMAND;
 pub use operator::{Operator, OperatorError};
 pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
 pub use seal::{KUBERNETES, SEAL, Seal};
@@ -95,6 +98,8 @@ pub struct Ask {
     pub ports: Vec<u16>,
     /// The grant that this one goes on from.
     pub extends: Option<RequestName>,
+    /// Only this command, once.
+    pub command: Option<OneCommand>,
 }
 
 impl Ask {
@@ -113,6 +118,7 @@ impl Ask {
             containers: Vec::new(),
             ports: Vec::new(),
             extends: None,
+            command: None,
         }
     }
 }
@@ -285,7 +291,7 @@ impl Access {
     #[must_use]
     pub fn grants(&self, who: &Identity) -> Vec<RequestView> {
         let mut views = self.requests(who);
-        views.retain(|view| view.mine && view.seconds_left.is_some());
+        views.retain(|view| view.mine && view.seconds_left.is_some() && view.command.is_none());
         views.sort_by(|a, b| b.ends.cmp(&a.ends).then_with(|| a.name.cmp(&b.name)));
         views
     }

@@ -45,7 +45,7 @@ impl Access {
         let now = self.now();
         let mut past = History::default();
         for request in self.inner.requests.all() {
-            if !theirs(&request) {
+            if request.is_for_one_command() || !theirs(&request) {
                 continue;
             }
             let made = request.creation_timestamp().map(|time| time.0);

@@ -12,6 +12,7 @@ use sallyport_policy::{
     Scope, TargetFacts, Use, Window, Workload, permits,
 };
 
+use sallyport_policy::commands::Commands;
 use sallyport_policy::lifecycle::Cause;
 
 use super::Refusal;
@@ -112,6 +113,12 @@ impl Permit {
     #[must_use]
     pub fn must_record(&self) -> bool {
         self.inner.terms.must_record()
+    }
+
+    /// Which commands it lets run; `None` where any may.
+    #[must_use]
+    pub fn commands(&self) -> Option<&Arc<Commands>> {
+        self.inner.terms.commands()
     }
 
     /// Whether it still opens the gate. Time only: a revocation is what [`super::Access::ended`] tells.

@@ -59,7 +59,7 @@ impl Access {
             let noticed = made.checked_add(NOTICED_AFTER).ok()?;
             return (self.now() >= noticed).then_some(Next::Fail(why));
         }
-        let in_force = self.inner.policies.get(&life.asked.policy)?;
+        let in_force = self.in_force_for(request, &life.asked.policy)?;
         let policy = &in_force.policy;
         let requester = &request.spec.requester;
         let person = Person {
@@ -113,7 +113,7 @@ impl Access {
             Some(Next::Open { by_rule }) => by_rule,
         };
         let Ok(life) = stored.life() else { return Ok(false) };
-        let Some(in_force) = self.inner.policies.get(&life.asked.policy) else { return Ok(false) };
+        let Some(in_force) = self.in_force_for(&stored, &life.asked.policy) else { return Ok(false) };
         let command = Command::Open { policy: &in_force.policy, by_rule };
         let opened = step(life, &command, to_the_millisecond(self.now()));
         if let Some(denied) = opened.refused {

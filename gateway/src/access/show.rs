@@ -98,7 +98,9 @@ pub(super) fn request_view(
     let status = request.status.clone().unwrap_or_default();
     let me = principal(who);
     let requester: Principal = (&request.spec.requester).into();
-    let policy = terms(life, table, &request.spec.policy);
+    // One command has terms of its own, from the beginning.
+    let once = request.is_for_one_command().then(|| request.terms().ok().flatten()).flatten();
+    let policy = once.as_ref().or_else(|| terms(life, table, &request.spec.policy));
     // The reconciler may not have written it yet, but time is up all the same.
     let over = life.and_then(Life::expires).is_some_and(|deadline| now >= deadline);
     let phase = if over { Phase::Expired } else { status.phase };
@@ -147,6 +149,7 @@ pub(super) fn request_view(
         containers: request.spec.containers.clone(),
         ports: request.spec.ports.clone(),
         extends: request.spec.extends.clone(),
+        command: request.spec.command.as_ref().map(|one| one.line.clone()),
         stages,
         checks: status.hooks.into_iter().map(check_view).collect(),
         cause: status.cause,

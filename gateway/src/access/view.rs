@@ -166,6 +166,9 @@ pub struct RequestView {
     /// The grant that this one goes on from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extends: Option<String>,
+    /// The one command that it would let pass, once; such a request is no grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// Whom it still waits for, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageView>,

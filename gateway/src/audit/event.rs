@@ -102,6 +102,12 @@ pub enum Kind {
     /// The OIDC provider can no longer be asked about somebody with open requests or grants, until they sign in again.
     #[serde(rename = "person.unchecked")]
     PersonUnchecked,
+    /// A command was typed in a session, and decided about.
+    #[serde(rename = "session.command")]
+    SessionCommand,
+    /// Something about a session's commands that is none itself: the typed line could not be read any more, an alert.
+    #[serde(rename = "session.remark")]
+    SessionRemark,
     /// This gateway began or ceased to be the one that reconciles.
     #[serde(rename = "gateway.leads")]
     GatewayLeads,
@@ -203,6 +209,18 @@ pub struct Event {
     /// The remote command, word by word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Vec<String>>,
+    /// The line as it was typed, as far as it is known; secrets are blotted out where they can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// The rule that decided about a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What that decision is worth: `boundary` or `guardrail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assurance: Option<String>,
+    /// Who let a command pass once although a rule said no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// The reason the person gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -247,6 +265,10 @@ impl Event {
             action: None,
             place: None,
             command: None,
+            line: None,
+            rule: None,
+            assurance: None,
+            approved_by: None,
             reason: None,
             why: None,
             exit: None,

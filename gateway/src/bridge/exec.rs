@@ -6,6 +6,7 @@
 //! on a PTY signals are characters, elsewhere going away is all there is.
 
 use bytes::Bytes;
+use sallyport_policy::commands::Cleared;
 use url::form_urlencoded::Serializer;
 
 use super::call::Caller;
@@ -40,8 +41,8 @@ const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 /// A command to run, without a shell in between.
 #[derive(Debug, Clone)]
 pub struct Exec {
-    /// The program and its arguments; never empty.
-    pub argv: Vec<String>,
+    /// What the rules let run: the program and its arguments.
+    pub command: Cleared,
     /// A PTY of this size, or none.
     pub tty: Option<Size>,
     /// Whether there is standard input.
@@ -202,7 +203,7 @@ impl ProcessOutput {
 
 /// Starts `exec` in the container that `place` names.
 pub(super) async fn start(caller: &Caller, place: &Admitted, exec: &Exec) -> Result<Process, BridgeError> {
-    let Some(program) = exec.argv.first() else {
+    let Some(program) = exec.command.argv().first() else {
         return Err(BridgeError::Target("no command was given".to_owned()));
     };
     let path =
@@ -242,7 +243,7 @@ fn query(place: &Admitted, exec: &Exec) -> Result<String, BridgeError> {
     // A PTY has one output; asking for standard error too is an error.
     query.append_pair("stderr", if exec.tty.is_some() { "false" } else { "true" });
     query.append_pair("tty", if exec.tty.is_some() { "true" } else { "false" });
-    for word in &exec.argv {
+    for word in exec.command.argv() {
         query.append_pair("command", word);
     }
     let query = query.finish();

@@ -5,6 +5,7 @@
 //! `sh` costs a second try, with `bash`.
 
 use bytes::Bytes;
+use sallyport_policy::commands::{Cleared, Own};
 
 use super::call::Caller;
 use super::exec::{self, Exec, Output, Process};
@@ -25,7 +26,8 @@ pub(super) async fn start(
 ) -> Result<Process, BridgeError> {
     for program in ["sh", "bash"] {
         let argv = vec![program.to_owned(), "-c".to_owned(), script(program, term)];
-        let mut process = exec::start(caller, place, &Exec { argv, tty: Some(size), stdin: true }).await?;
+        let exec = Exec { command: Cleared::own(Own::Shell(argv)), tty: Some(size), stdin: true };
+        let mut process = exec::start(caller, place, &exec).await?;
         let first = tokio::time::timeout(PATIENCE, process.output().next()).await;
         let first = first
             .map_err(|_| BridgeError::Slow { doing: "starting a shell", seconds: PATIENCE.as_secs() })?;

@@ -8,12 +8,15 @@ use sallyport_policy::Action;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::server::{Server, script, status};
+use sallyport_policy::commands::Cleared;
+
 use super::*;
 use crate::bridge::spdy::{self, Frame};
 use crate::clock::Clock;
 
 fn exec(argv: &[&str], stdin: bool) -> Exec {
-    Exec { argv: argv.iter().map(|&word| word.to_owned()).collect(), tty: None, stdin }
+    let argv = argv.iter().map(|&word| word.to_owned()).collect();
+    Exec { command: Cleared::unfiltered(argv), tty: None, stdin }
 }
 
 const SIZE: Size = Size { columns: 100, rows: 30 };

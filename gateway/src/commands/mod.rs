@@ -54,6 +54,9 @@ pub trait Desk: Send + Sync + 'static {
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> impl Future<Output = Answer> + Send;
 
+    /// Tells those who watch that a command was denied: the webhooks, beside an event. The command's own note is separate.
+    fn alert(&self, line: &str, verdict: &Verdict) -> impl Future<Output = Result<(), Unrecorded>> + Send;
+
     /// Something that belongs on record without being a command: a lost track, an end by policy.
     fn remark(&self, text: &str) -> impl Future<Output = Result<(), Unrecorded>> + Send;
 }

@@ -131,6 +131,8 @@ pub enum NotificationEvent {
     Ended,
     /// Somebody broke the glass.
     BreakGlass,
+    /// A rule denied a command, and the policy wants that told (`commands.onDenied: Alert`).
+    CommandDenied,
 }
 
 /// Who may shut people, places or everything out over SSH.

@@ -123,6 +123,12 @@ impl AccessRequest {
         RequestName::parse(&self.name_any())
     }
 
+    /// Whether it is for one command of a session: nothing else is opened by it.
+    #[must_use]
+    pub const fn is_for_one_command(&self) -> bool {
+        self.spec.command.is_some()
+    }
+
     /// The policy as it was approved, or as its approvals so far were given for it.
     ///
     /// # Errors

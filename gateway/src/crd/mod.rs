@@ -3,6 +3,7 @@
 //! test holds them equal. What the schema cannot say is checked by parsing into the types of `sallyport-policy`
 //! ([`AccessPolicy::parse`], [`AccessRequest::life`]): the schema is a help to people, not a boundary.
 
+mod commands;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod files;
@@ -14,6 +15,7 @@ mod policy;
 mod request;
 mod schema;
 
+pub use commands::{CommandRule, Commands, OnDenied, OnLostTrack, ShellKind};
 pub use life::StateError;
 pub use lock::{AccessLock, AccessLockSpec, LockTarget};
 pub use manifests::{manifests, to_yaml, yaml};
@@ -23,8 +25,8 @@ pub use policy::{
     Network, Subjects, Ticket, Unreachable,
 };
 pub use request::{
-    AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Cause, Extension, HookAnswer,
-    ObservedPolicy, Opened, Phase, Requester, Review, ReviewVerdict, Verdict, Window,
+    AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Cause, CommandAlert, Extension,
+    HookAnswer, ObservedPolicy, OneCommand, Opened, Phase, Requester, Review, ReviewVerdict, Verdict, Window,
 };
 
 /// The API group.

@@ -13,6 +13,7 @@ use sallyport_policy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::commands::Commands;
 use super::schema::{DURATION, LABEL, ports};
 
 /// Who may ask for access to which pods, for how long, with whose approval, and what is then allowed.
@@ -94,6 +95,9 @@ pub struct AccessPolicySpec {
     /// Whether shells and commands are recorded, and do not run where they cannot be. Defaults to true.
     #[serde(default = "yes")]
     pub record: bool,
+    /// Which commands may be run, and by which shell. Absent: any, in the container's own shell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
 }
 
 /// Who may ask.
@@ -347,6 +351,7 @@ impl AccessPolicySpec {
                 idle_timeout: self.idle_timeout.clone(),
                 own_identity: self.own_identity,
                 break_glass: self.break_glass.as_ref().map(|glass| glass.reviewers.clone()),
+                commands: self.commands.as_ref().map(Commands::input),
             },
         )
     }

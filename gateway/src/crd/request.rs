@@ -82,6 +82,23 @@ pub struct AccessRequestSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 57), regex(pattern = LABEL))]
     pub extends: Option<String>,
+    /// One command of a session that a rule denied, to be let pass once. Such a request opens nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<OneCommand>,
+}
+
+/// One command that waits to be let pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OneCommand {
+    /// The grant that the session uses.
+    #[schemars(length(min = 1, max = 57), regex(pattern = LABEL))]
+    pub grant: String,
+    /// The session that waits.
+    #[schemars(length(min = 1, max = 64))]
+    pub session: String,
+    /// The line, as it would run.
+    #[schemars(length(min = 1, max = 2048))]
+    pub line: String,
 }
 
 /// Who asks, as the identity provider vouched for them at that moment.
@@ -203,6 +220,10 @@ pub struct AccessRequestStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), inner(length(max = 128)))]
     pub notified: Vec<String>,
+    /// Denied commands that webhooks are told of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub alerts: Vec<CommandAlert>,
     /// The review that break-glass demands; open until it has a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
@@ -217,6 +238,23 @@ pub struct AccessRequestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub message: Option<String>,
+}
+
+/// A denied command that webhooks are told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandAlert {
+    /// When.
+    #[schemars(schema_with = "moment")]
+    pub at: Timestamp,
+    /// The session.
+    #[schemars(length(max = 64))]
+    pub session: String,
+    /// What was typed, as far as it is known.
+    #[schemars(length(max = 2048))]
+    pub line: String,
+    /// Why it was denied.
+    #[schemars(length(max = 2048))]
+    pub why: String,
 }
 
 /// One approval.

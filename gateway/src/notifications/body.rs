@@ -88,6 +88,10 @@ impl Body {
         let spec = &request.spec;
         let verdict = status.denial.as_ref().or(status.revocation.as_ref());
         let said = verdict.and_then(|verdict| verdict.reason.clone()).or_else(|| status.message.clone());
+        // The one that was denied at that moment.
+        let alert = status.alerts.iter().find(|alert| alert.at == notice.at);
+        let alert = alert.filter(|_| notice.event == NotificationEvent::CommandDenied);
+        let said = alert.map(|alert| format!("{}: {}", alert.line, alert.why)).or(said);
         let unanswered = status.phase == Phase::Expired && status.window.is_none();
         let named = spec.workloads.iter().cloned();
         let pods = spec.pods.iter().map(|pod| format!("pod/{pod}"));

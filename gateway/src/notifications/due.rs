@@ -73,6 +73,7 @@ pub(super) const fn name(event: Event) -> &'static str {
         Event::Ending => "ending",
         Event::Ended => "ended",
         Event::BreakGlass => "breakGlass",
+        Event::CommandDenied => "commandDenied",
     }
 }
 
@@ -94,6 +95,7 @@ fn all(
     let event = if is_break_glass(status) { Event::BreakGlass } else { Event::Approved };
     all.push((event, approved(request, status, window), 0));
     all.extend(status.first_used.map(|at| (Event::FirstUsed, at, 0)));
+    all.extend(status.alerts.iter().zip(1..).map(|(alert, times)| (Event::CommandDenied, alert.at, times)));
     all.extend(over.map(|at| (Event::Ended, at, 0)));
     let warned_from = window.end.checked_sub(BEFORE_END).unwrap_or(window.end);
     let long = window.end.duration_since(window.start) > WORTH_WARNING;

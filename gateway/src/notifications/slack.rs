@@ -22,6 +22,7 @@ pub(super) fn message(body: &Body) -> Value {
         NotificationEvent::FirstUsed => format!("{who} uses {policy}"),
         NotificationEvent::Ending => format!("{policy} is about to end for {who}"),
         NotificationEvent::Ended => format!("{policy} has ended for {who}"),
+        NotificationEvent::CommandDenied => format!(":warning: {who} was denied a command under {policy}"),
         NotificationEvent::BreakGlass => format!(":rotating_light: {who} broke the glass: {policy}"),
     };
     let field = |name: &str, text: &str| json!({"type": "mrkdwn", "verbatim": true, "text": format!("*{name}*\n{}", escaped(text))});

@@ -5,6 +5,7 @@
 //!   2026-11-21/               the day the session began, UTC
 //!     <session>.json          metadata (docs/schemas/session.schema.json), replaced at the end
 //!     <session>.cast          asciicast v2, for shell and exec
+//!     <session>.commands      what was typed and decided, one JSON line each (docs/schemas/command.schema.json)
 //!   open/<session>            there while the session lasts, locked by the gateway that records it
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! [`Recording::failed`] resolves.
 
 mod cast;
+mod command;
 mod held;
 mod id;
 mod recorder;
@@ -31,6 +33,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use command::{CommandLine, CommandOutcome};
 pub use id::{SessionId, SessionIdError};
 pub use recorder::{Recorder, SessionStart};
 pub use recording::{Recording, SessionEnd};

@@ -74,6 +74,7 @@ impl fmt::Debug for Recorder {
 pub(super) struct Paths {
     pub(super) metadata: PathBuf,
     pub(super) cast: PathBuf,
+    pub(super) commands: PathBuf,
     pub(super) open: PathBuf,
 }
 
@@ -148,6 +149,7 @@ impl Recorder {
         Paths {
             metadata: day.join(format!("{id}.json")),
             cast: day.join(format!("{id}.cast")),
+            commands: day.join(format!("{id}.commands")),
             open: self.dir.join("open").join(id.as_str()),
         }
     }
@@ -183,7 +185,7 @@ fn open(session: Session, paths: Paths, size: Size, sync: &Sync) -> io::Result<B
     Ok(Begun { session, paths, lock, cast })
 }
 
-fn create(path: &Path) -> io::Result<File> {
+pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 

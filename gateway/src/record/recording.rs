@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::cast::{Events, Source};
+use super::command::CommandLine;
 use super::held::Held;
-use super::recorder::{Begun, Paths, Sync};
+use super::recorder::{Begun, Paths, Sync, create};
 use super::session::{End, Outcome, Session};
 use super::{RecordError, SessionId, blocking, replace};
 use crate::clock::SharedClock;
@@ -73,6 +75,7 @@ enum What {
     Over,
     Resized(Size),
     Marker(String),
+    Command(Box<CommandLine>),
 }
 
 impl Recording {
@@ -158,6 +161,16 @@ impl Recording {
     /// As [`Recording::output`].
     pub async fn marker(&self, label: &str) -> Result<(), RecordError> {
         self.send(What::Marker(label.to_owned()), None, false).await
+    }
+
+    /// A command was typed and decided about. In a strict recording it is safely on disk when this returns. Players find it
+    /// as a marker.
+    ///
+    /// # Errors
+    /// As [`Recording::output`].
+    pub async fn command(&self, line: CommandLine) -> Result<(), RecordError> {
+        self.marker(&line.label()).await?;
+        self.send(What::Command(Box::new(line)), None, self.strict.is_some()).await
     }
 
     /// Resolves when the writer has failed, so that an idle session ends too; otherwise never.
@@ -284,6 +297,7 @@ impl Writer {
     async fn record(&self, mut cast: File, queue: &mut mpsc::Receiver<Event>) -> io::Result<()> {
         let mut events = Events::new(self.session.terminal.is_some());
         let mut batch = Vec::new();
+        let mut commands = Commands { path: self.paths.commands.clone(), file: None, lines: Vec::new() };
         loop {
             let over = queue.recv_many(&mut batch, QUEUE).await == 0;
             for event in &batch {
@@ -292,6 +306,7 @@ impl Writer {
                     What::Over => events.finish(event.at),
                     What::Resized(size) => events.resized(event.at, *size),
                     What::Marker(label) => events.marker(event.at, label),
+                    What::Command(line) => commands.add(line)?,
                 }
             }
             if over {
@@ -299,16 +314,18 @@ impl Writer {
             }
             let lines = std::mem::take(&mut events.lines);
             let (sync, awaited) = (Arc::clone(&self.sync), batch.iter().any(|event| event.durable.is_some()));
-            let (file, mut lines) = blocking(move || {
+            let (file, mut lines, listed) = blocking(move || {
                 cast.write_all(&lines)?;
+                commands.write()?;
                 if over || awaited {
                     sync(&cast)?;
+                    commands.file.as_ref().map_or(Ok(()), |file| sync(file))?;
                 }
-                Ok((cast, lines))
+                Ok((cast, lines, commands))
             })
             .await?;
             lines.clear();
-            (cast, events.lines) = (file, lines);
+            (cast, events.lines, commands) = (file, lines, listed);
             for event in batch.drain(..) {
                 if let Some(durable) = event.durable {
                     let _ = durable.send(());
@@ -318,5 +335,33 @@ impl Writer {
                 return Ok(());
             }
         }
+    }
+}
+
+/// The list of commands; its file is made with the first one.
+struct Commands {
+    path: PathBuf,
+    file: Option<File>,
+    lines: Vec<u8>,
+}
+
+impl Commands {
+    fn add(&mut self, line: &CommandLine) -> io::Result<()> {
+        serde_json::to_writer(&mut self.lines, line)?;
+        self.lines.push(b'\n');
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(create(&self.path)?),
+        };
+        file.write_all(&self.lines)?;
+        self.lines.clear();
+        Ok(())
     }
 }

@@ -249,3 +249,27 @@ fn a_directory_that_cannot_be_written_is_found_at_the_start() {
         "cannot record: the recordings' directory `/dev/null/recordings` cannot be written"
     );
 }
+
+#[tokio::test]
+async fn commands_are_listed_beside_the_recording_and_are_markers_in_it() {
+    let bench = Bench::new();
+    let recording = bench.recorder.begin(start(SessionKind::Shell, bench.clock.now())).await.unwrap();
+    let id = recording.id().clone();
+    let line = CommandLine {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        way: "guarded".to_owned(),
+        line: "cat /etc/shadow".to_owned(),
+        argv: vec!["cat".to_owned(), "/etc/shadow".to_owned()],
+        directory: Some("/".to_owned()),
+        outcome: CommandOutcome::Refused,
+        rule: "protected paths".to_owned(),
+        assurance: "boundary".to_owned(),
+        why: Some("it is protected".to_owned()),
+        approved_by: None,
+    };
+    recording.command(line.clone()).await.unwrap();
+    recording.finish(ended()).await.unwrap();
+    let text = |ending: &str| std::fs::read_to_string(bench.path(&format!("{id}.{ending}"))).unwrap();
+    assert_eq!(serde_json::from_str::<CommandLine>(text("commands").trim_end()).unwrap(), line);
+    assert!(text("cast").contains("\"m\",\"refused: cat /etc/shadow\""));
+}

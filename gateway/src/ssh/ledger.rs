@@ -75,6 +75,15 @@ impl Ledger {
         Ok(Self { connection: Arc::clone(connection), event, recording })
     }
 
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
+    }
+
+    /// What both of its events say.
+    pub(super) const fn event(&self) -> &Event {
+        &self.event
+    }
+
     pub(super) fn recording(&self) -> Arc<Recording> {
         Arc::clone(&self.recording)
     }

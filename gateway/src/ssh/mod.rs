@@ -9,6 +9,7 @@
 //! outflow     bytes to the client: within its window
 //! rooms       command lines: answered by `lobby`, or authorised, found, put on record and started
 //! pump        a session between a client and a pod; ending: its last words; ledger: its books
+//! ruled       commands under rules; counter: what is decided about them goes on record
 //! tunnel      `direct-tcpip`
 //! signin      `login`
 //! gateway     all of it put together
@@ -19,6 +20,7 @@
 mod auth;
 mod channel;
 mod connection;
+mod counter;
 mod ending;
 mod gateway;
 mod handler;
@@ -29,6 +31,7 @@ mod limits;
 mod outflow;
 mod pump;
 mod rooms;
+mod ruled;
 mod sealed;
 mod server;
 mod signin;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::channel::{Ask, Session};
 use super::connection::{Connection, NotSignedIn};
+use super::counter::Counter;
 use super::gateway::Rooms;
 use super::ledger::{Ledger, Purpose};
 use super::outflow::{Ending, Outflow};
 use super::pump::{self, Client, Counts, Hold, PodInput, PodOutput, Quiet, Stream};
-use super::{ending, inuse, sealed, signin};
+use super::{ending, inuse, ruled, sealed, signin};
 use crate::access::AccessError;
 use crate::audit::{Kind, Outcome};
 use crate::bridge::{Admitted, BridgeError, Exec, LogOptions, Target};
@@ -18,6 +19,7 @@ use crate::ca::VerifiedCertificate;
 use crate::lobby::{self, Command, Paper, Reply, Who};
 use crate::record::{self, RecordError, SessionId, SessionKind};
 use sallyport_policy::Action;
+use sallyport_policy::commands::{Cleared, Own};
 
 /// Why a session does not begin: the line for the person, and the status.
 pub(super) struct No {
@@ -189,7 +191,14 @@ impl Rooms {
                 if matches!(&command, Command::Exec(exec) if exec.tty) && session.terminal.is_none() {
                     output.say("for a terminal, type `ssh -t`").await;
                 }
-                let started = self.start(&session, &admitted, command).await;
+                let started = match self.clear(&session, &admitted, &ledger, command).await {
+                    Ok(Ready::Exec(cleared)) => {
+                        let tty = session.terminal.as_ref().map(|terminal| terminal.size);
+                        self.gateway.bridge.exec(&admitted, Exec { command: cleared, tty, stdin: true }).await
+                    }
+                    Ok(Ready::Shell) => self.shell(&session, &admitted).await,
+                    Err(no) => return turned_away(&output, ledger, no).await,
+                };
                 self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
             }
         }
@@ -243,24 +252,40 @@ impl Rooms {
         Ok(Ledger::open(&self.gateway.recorder, connection, id, admitted, purpose).await?)
     }
 
-    async fn start(
+    /// What may run: the argv that the rules let pass, or a shell.
+    async fn clear(
         &self,
         session: &Session,
         admitted: &Admitted,
+        ledger: &Ledger,
         command: Command,
+    ) -> Result<Ready, No> {
+        let Command::Exec(exec) = command else { return Ok(Ready::Shell) };
+        let permit = admitted.permit();
+        let desk = self.counter(admitted, ledger);
+        let terminal = session.terminal.is_some();
+        ruled::clear(permit.commands(), &desk, &session.output, exec.argv, terminal).await.map(Ready::Exec)
+    }
+
+    fn counter(&self, admitted: &Admitted, ledger: &Ledger) -> Counter {
+        let place = format!("{}/{} ({})", admitted.namespace(), admitted.pod(), admitted.container());
+        Counter::new(&self.gateway, ledger, admitted.permit(), place)
+    }
+
+    async fn shell(
+        &self,
+        session: &Session,
+        admitted: &Admitted,
     ) -> Result<crate::bridge::Process, BridgeError> {
         let bridge = &self.gateway.bridge;
-        match (command, &session.terminal) {
-            (Command::Exec(exec), terminal) => {
-                let tty = terminal.as_ref().map(|terminal| terminal.size);
-                bridge.exec(admitted, Exec { argv: exec.argv, tty, stdin: true }).await
-            }
-            (_, Some(terminal)) => bridge.shell(admitted, terminal.size, &terminal.name).await,
+        match &session.terminal {
+            Some(terminal) => bridge.shell(admitted, terminal.size, &terminal.name).await,
             // A script on standard input, as `ssh -T host < script` has it.
-            (_, None) => {
+            None => {
                 let script = "command -v bash >/dev/null 2>&1 && exec bash; exec sh";
                 let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
-                bridge.exec(admitted, Exec { argv, tty: None, stdin: true }).await
+                let command = Cleared::own(Own::Shell(argv));
+                bridge.exec(admitted, Exec { command, tty: None, stdin: true }).await
             }
         }
     }
@@ -314,6 +339,22 @@ impl Rooms {
 /// `deploy/api`, `api-0`, as the person may have typed it.
 fn named(target: &Target) -> String {
     target.to_string()
+}
+
+/// What a session does in the pod.
+enum Ready {
+    Exec(Cleared),
+    Shell,
+}
+
+/// A rule said no after the session was on record: it ends before anything ran.
+async fn turned_away(output: &Outflow, ledger: Ledger, no: No) {
+    let said = Some(no.text.clone());
+    let recorded = ledger.close(record::Outcome::Cut, Some(no.status), &Counts::default(), said).await;
+    match recorded {
+        Ok(()) => refuse(output, &no).await,
+        Err(error) => refuse(output, &No::from(error)).await,
+    }
 }
 
 /// Prints an answer and ends.

@@ -1,5 +1,6 @@
 //! `AccessPolicy` as it is written: what [`super::Policy::parse`] reads.
 
+use crate::commands::CommandsInput;
 use crate::selector::SelectorInput;
 
 /// A policy as it is written, unchecked.
@@ -51,6 +52,8 @@ pub struct PolicyInput {
     pub own_identity: bool,
     /// `breakGlass.reviewers`; `None` where `breakGlass` is absent.
     pub break_glass: Option<Vec<String>>,
+    /// `commands`; `None` where any may run.
+    pub commands: Option<CommandsInput>,
 }
 
 /// One of `approval.stages`, unchecked.

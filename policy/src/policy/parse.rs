@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{
     AllowInput, ApprovalRound, DenyRule, HookInput, HookRule, Pattern, Policy, PolicyInput, Rules, StageInput,
 };
+use crate::commands::{Commands, OnDenied};
 use crate::condition::{Condition, Mentions};
 use crate::duration;
 use crate::names::{Namespace, PolicyName};
@@ -135,6 +136,21 @@ impl Policy {
                 Ok(DenyRule { condition, message: message.clone() })
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let commands = input.commands.as_ref().map(Commands::parse).transpose();
+        let commands =
+            commands.map_err(|(field, problem)| wrong(format!("commands.{field}"), problem))?.map(Arc::new);
+        if let Some(commands) = &commands {
+            if !(shell || exec) {
+                return Err(wrong("commands", "goes with `allow.shell` or `allow.exec`"));
+            }
+            if commands.on_denied() == OnDenied::Ask && approver_groups.is_empty() && input.stages.is_empty()
+            {
+                return Err(wrong(
+                    "commands.onDenied",
+                    "`Ask` needs `approval.groups`: nobody could be asked",
+                ));
+            }
+        }
         let (ticket_required, ticket_pattern) = match &input.ticket {
             Some((required, pattern)) => (*required, pattern.as_ref()),
             None => (false, None),
@@ -173,6 +189,7 @@ impl Policy {
             approver_groups: stage_groups(approver_groups, &input.stages)?,
             reason_required: input.reason_required,
             record: input.record,
+            commands,
         })))
     }
 }

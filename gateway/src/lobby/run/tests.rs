@@ -82,6 +82,7 @@ pub(in crate::lobby) fn pending() -> RequestView {
         containers: Vec::new(),
         ports: Vec::new(),
         extends: None,
+        command: None,
         stages: vec![StageView { name: None, groups: strings(&["leads"]), needed: 1 }],
         checks: Vec::new(),
         cause: None,
