@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::commands::{ShellKind, Way};
 use crate::duration;
 use crate::policy::Policy;
 
@@ -217,9 +218,38 @@ fn compare(old: &Policy, new: &Policy, notes: &mut Notes<'_>) {
         policy.hooks().iter().map(|hook| hook.name.clone()).collect()
     };
     notes.sets(&hooks(new), &hooks(old), "check {} need no longer agree", "check {} must agree");
+    commands(old, new, notes);
     words(old, new, notes);
     if notes.found.iter().all(|one| one.policy != notes.policy) {
         notes.note(Direction::Change, "something changed that gives or takes nothing by itself".to_owned());
+    }
+}
+
+/// Which commands may run.
+fn commands(old: &Policy, new: &Policy, notes: &mut Notes<'_>) {
+    let rules = |policy: &Policy, denies: bool| -> BTreeSet<String> {
+        let rules = policy.commands().map(|commands| commands.rules(Way::Guarded)).unwrap_or_default();
+        let wanted = rules.into_iter().filter(|rule| rule.name.starts_with("deny") == denies);
+        wanted.map(|rule| rule.text).collect()
+    };
+    match (old.commands(), new.commands()) {
+        (None, Some(_)) => notes.note(Direction::Loss, "which commands may run is ruled now".to_owned()),
+        (Some(_), None) => notes.note(Direction::Gain, "any command may run now".to_owned()),
+        (Some(was), Some(is)) if was != is => {
+            let before = notes.found.len();
+            notes.sets(&rules(old, false), &rules(new, false), "commands may run: {}", "no longer run: {}");
+            notes.sets(&rules(new, true), &rules(old, true), "no longer denied: {}", "denied: {}");
+            if was.shell() != is.shell() {
+                let open = is.shell() == ShellKind::Open;
+                let direction = if open { Direction::Gain } else { Direction::Loss };
+                let which = if open { "the container's own" } else { "the gateway's own" };
+                notes.note(direction, format!("`shell` opens {which} shell"));
+            }
+            if notes.found.len() == before {
+                notes.note(Direction::Change, "`commands` says something else".to_owned());
+            }
+        }
+        _ => {}
     }
 }
 

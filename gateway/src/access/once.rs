@@ -12,7 +12,7 @@ use sallyport_policy::lifecycle::Life;
 use sallyport_policy::{PolicyName, RequestName, duration};
 
 use super::policies::InForce;
-use super::{Access, AccessError, Ask, Permit, RequestView};
+use super::{Access, AccessError, Ask, KUBERNETES, Permit, RequestView, show};
 use crate::crd::{AccessPolicySpec, AccessRequest, Approvals, ObservedPolicy, OneCommand};
 use crate::identity::Identity;
 
@@ -115,15 +115,22 @@ impl Access {
     /// When that cannot be told.
     pub async fn approved_once(
         &self,
+        who: &Identity,
         name: &RequestName,
         session: &str,
         line: &str,
     ) -> Result<Option<String>, AccessError> {
         let Some(request) = self.get_live(name).await? else { return Ok(None) };
         let line = crate::terminal::clean(line);
-        let same =
-            request.spec.command.as_ref().is_some_and(|one| one.session == session && one.line == line);
-        if !same || self.vouched(&request).is_err() {
+        let same = request
+            .spec
+            .command
+            .as_ref()
+            .is_some_and(|one| one.session == session && one.line == line);
+        // What somebody wrote themselves, with `kubectl`, may tell its approvers one line and be for another.
+        let requester = &request.spec.requester;
+        let ours = requester.issuer != KUBERNETES && show::is_requester(who, requester);
+        if !same || !ours || self.vouched(&request).is_err() {
             return Ok(None);
         }
         let life: Option<Life> = request.life().ok();

@@ -16,6 +16,7 @@ use crate::crd::fake::{Fake, Fault};
 mod cluster;
 mod codes;
 mod leaving;
+mod once;
 mod refused;
 mod trouble;
 

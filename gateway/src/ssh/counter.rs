@@ -94,7 +94,7 @@ impl Counter {
             };
             return Ok(Answer::Denied(why));
         }
-        let by = self.access.approved_once(&name, self.session(), line).await?;
+        let by = self.access.approved_once(who, &name, self.session(), line).await?;
         open.name = None;
         self.access.end_once(who, &name, "it has run").await;
         Ok(match by {

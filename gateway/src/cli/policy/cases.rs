@@ -162,6 +162,12 @@ pub(crate) struct Used {
     /// In which container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) container: Option<String>,
+    /// A line that is typed there; `exec` takes one command. `rule` then names the command rule that refuses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<String>,
+    /// The working directory it is typed in; `/` where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<String>,
     /// The pod's labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) labels: BTreeMap<String, String>,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use sallyport_policy::commands::{Assurance, ShellKind, Way};
 use sallyport_policy::{Policy, lint};
 use serde::Serialize;
 
@@ -14,6 +15,41 @@ struct Report {
     policies: Vec<String>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    /// What each policy's command rules are worth.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commands: Vec<Worth>,
+}
+
+/// A command rule, and what it is worth.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Worth {
+    policy: String,
+    rule: String,
+    text: String,
+    /// `boundary`, or `guardrail` and why.
+    assurance: String,
+}
+
+fn worths(policies: &[Policy]) -> Vec<Worth> {
+    let mut all = Vec::new();
+    for policy in policies {
+        let Some(commands) = policy.commands() else { continue };
+        let way = match commands.shell() {
+            ShellKind::Open => Way::Open,
+            ShellKind::Guarded => Way::Guarded,
+        };
+        all.extend(commands.rules(way).into_iter().map(|rule| Worth {
+            policy: policy.name().to_string(),
+            rule: rule.name,
+            text: rule.text,
+            assurance: match rule.assurance {
+                Assurance::Boundary => "boundary".to_owned(),
+                Assurance::Guardrail { because } => format!("guardrail: {because}"),
+            },
+        }));
+    }
+    all
 }
 
 #[derive(Debug, Serialize)]
@@ -25,7 +61,7 @@ struct Problem {
     what: String,
 }
 
-pub(super) fn run(paths: &[PathBuf], output: Output) -> ExitCode {
+pub(super) fn run(paths: &[PathBuf], verbose: bool, output: Output) -> ExitCode {
     let read = files::read(paths);
     let policies: Vec<Policy> = read.policies.iter().map(|one| one.policy.clone()).collect();
     let report = Report {
@@ -41,6 +77,7 @@ pub(super) fn run(paths: &[PathBuf], output: Output) -> ExitCode {
             })
             .collect(),
         warnings: lint(&policies).iter().map(ToString::to_string).collect(),
+        commands: worths(&policies),
     };
     match output {
         Output::Json => json(&report),
@@ -50,6 +87,16 @@ pub(super) fn run(paths: &[PathBuf], output: Output) -> ExitCode {
             }
             for warning in &report.warnings {
                 say(&format!("{} {warning}", coloured("33", "warning:")));
+            }
+            for worth in report.commands.iter().filter(|_| verbose) {
+                say(&format!("policy `{}`: {}: {} ({})", worth.policy, worth.rule, worth.text, worth.assurance));
+            }
+            let weak = report.commands.iter().filter(|one| one.assurance != "boundary").count();
+            if weak > 0 {
+                say(&format!(
+                    "{} command rules are boundaries, {weak} are guardrails (`--verbose` lists them)",
+                    report.commands.len() - weak
+                ));
             }
             let (good, bad) = (report.policies.len(), report.problems.len());
             let files = read.files;

@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod given;
 mod outcome;
+mod replay;
 mod trial;
 
 use std::io::{self, IsTerminal, Write};
@@ -25,6 +26,9 @@ pub(crate) enum Policy {
         /// Files, or directories with YAML and JSON files
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// List the command rules, and whether each is a boundary or a guardrail
+        #[arg(short, long)]
+        verbose: bool,
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
@@ -53,6 +57,7 @@ pub(crate) enum Policy {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    Replay(Box<replay::Replay>),
     /// Print the JSON Schema of policies, or of their cases, for editors
     Schema {
         /// Of what
@@ -85,12 +90,13 @@ impl Policy {
     /// 0: all is well; 1: something is wrong with the policies; 64: with the command line.
     pub(crate) fn run(self) -> ExitCode {
         match self {
-            Self::Check { paths, output } => check::run(&paths, output),
+            Self::Check { paths, verbose, output } => check::run(&paths, verbose, output),
             Self::Test { paths, min_coverage, verbose, output } => {
                 trial::run(&paths, min_coverage, verbose, output)
             }
             Self::Explain(explain) => explain.run(),
             Self::Diff { old, new, output } => diff::run(&old, &new, output),
+            Self::Replay(replay) => replay.run(),
             Self::Schema { of } => {
                 let schema = match of {
                     SchemaOf::Policy => crate::crd::files::schema(),

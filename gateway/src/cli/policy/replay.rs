@@ -1,0 +1,276 @@
+//! `sallyport policy replay`: runs the command rules of proposed policies over what past sessions ran, and shows what
+//! would have been refused, or let pass, that was not then.
+//!
+//! What is judged is what is on record: the commands of exec and of guarded shells word by word, those of open shells as
+//! they were read from the screen. Redirections, variables and what was blotted out as a secret are not on record; sessions
+//! from before commands were listed are counted and not judged.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use sallyport_policy::Policy;
+use sallyport_policy::commands::{Invocation, Way};
+use serde::Serialize;
+
+use super::{Output, coloured, complain, files, json, say};
+use crate::record::{CommandLine, CommandOutcome, Session, SessionKind};
+
+/// The longest file that is read.
+const LONGEST_FILE: u64 = 64 * 1024 * 1024;
+/// How deep directories are walked: recordings lie in one per day.
+const DEEPEST: usize = 4;
+
+/// Run proposed command rules over past sessions, and show what would have come out otherwise
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The directory with recordings
+    #[arg(long, value_name = "DIR")]
+    recordings: PathBuf,
+    /// Files, or directories with YAML and JSON files: the proposed policies
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Judge all sessions by this policy, instead of each by the one of the name that it ran under
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Only sessions from this moment on, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Fail when something that ran would be refused
+    #[arg(long)]
+    fail: bool,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    /// Sessions that were looked at.
+    sessions: usize,
+    /// Commands that were judged.
+    commands: usize,
+    /// Shells that have no list of commands.
+    unlisted: usize,
+    /// Sessions whose policy is not among those given, or has no command rules.
+    without_rules: usize,
+    /// What cannot be read.
+    problems: Vec<String>,
+    /// What ran and would be refused.
+    refused: Vec<Change>,
+    /// What was refused and would run.
+    allowed: Vec<Change>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    at: Timestamp,
+    person: String,
+    session: String,
+    policy: String,
+    place: String,
+    way: String,
+    command: String,
+    rule: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    why: String,
+}
+
+impl Replay {
+    /// 0: looked through; 1: policies or recordings cannot be read, or `--fail` and something would be refused.
+    pub(super) fn run(self) -> ExitCode {
+        let read = files::read(&self.paths);
+        for problem in &read.problems {
+            complain(&problem.to_string());
+        }
+        if !read.problems.is_empty() || read.policies.is_empty() {
+            complain("no replay: the policies cannot be used as they are");
+            return ExitCode::FAILURE;
+        }
+        let policies: BTreeMap<String, Policy> =
+            read.policies.into_iter().map(|one| (one.policy.name().to_string(), one.policy)).collect();
+        if let Some(name) = self.policy.as_ref().filter(|name| !policies.contains_key(*name)) {
+            let names: Vec<_> = policies.keys().map(String::as_str).collect();
+            complain(&format!("no policy `{name}` there; there are {}", names.join(", ")));
+            return ExitCode::FAILURE;
+        }
+        let mut sessions = Vec::new();
+        if let Err(error) = find(&self.recordings, 0, &mut sessions) {
+            complain(&format!("{}: {error}", self.recordings.display()));
+            return ExitCode::FAILURE;
+        }
+        sessions.sort();
+        let mut report = Report::default();
+        for path in sessions {
+            if let Err(problem) = self.session(&path, &policies, &mut report) {
+                report.problems.push(format!("{}: {problem}", path.display()));
+            }
+        }
+        let fails = !report.problems.is_empty() || (self.fail && !report.refused.is_empty());
+        match self.output {
+            Output::Json => json(&report),
+            Output::Text => show(&report),
+        }
+        if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    fn session(
+        &self,
+        path: &Path,
+        policies: &BTreeMap<String, Policy>,
+        report: &mut Report,
+    ) -> Result<(), String> {
+        let session: Session = serde_json::from_slice(&bounded(path)?).map_err(|error| error.to_string())?;
+        if !matches!(session.kind, SessionKind::Shell | SessionKind::Exec)
+            || self.since.is_some_and(|since| session.started < since)
+        {
+            return Ok(());
+        }
+        report.sessions += 1;
+        let name = self.policy.as_ref().unwrap_or(&session.policy);
+        let Some(commands) = policies.get(name).and_then(Policy::commands) else {
+            report.without_rules += 1;
+            return Ok(());
+        };
+        let listed = path.with_extension("commands");
+        let lines = match listed.exists() {
+            true => lines(&listed)?,
+            // An exec without rules has its command in its metadata.
+            false => match &session.command {
+                Some(argv) => vec![unlisted(&session, argv)],
+                None => {
+                    report.unlisted += 1;
+                    return Ok(());
+                }
+            },
+        };
+        for line in lines {
+            report.commands += 1;
+            let way = match line.way.as_str() {
+                "guarded" => Way::Guarded,
+                "open" => Way::Open,
+                _ => Way::Exec,
+            };
+            let invocation = Invocation {
+                argv: line.argv.clone(),
+                directory: line.directory.clone(),
+                terminal: session.terminal.is_some(),
+                ..Invocation::default()
+            };
+            let verdict = commands.judge(&invocation, way);
+            let ran = line.outcome != CommandOutcome::Refused;
+            let (now, list) = match (ran, verdict.cleared.is_some()) {
+                (true, false) => (verdict, &mut report.refused),
+                (false, true) => (verdict, &mut report.allowed),
+                _ => continue,
+            };
+            list.push(Change {
+                at: line.at,
+                person: session.person.username.clone(),
+                session: session.id.clone(),
+                policy: name.clone(),
+                place: format!("{}/{}", session.namespace, session.pod.as_deref().unwrap_or("-")),
+                way: line.way,
+                command: crate::terminal::clean(&shell_words::join(&now.shown)),
+                rule: now.rule,
+                why: now.why,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn unlisted(session: &Session, argv: &[String]) -> CommandLine {
+    CommandLine {
+        at: session.started,
+        way: "exec".to_owned(),
+        line: String::new(),
+        argv: argv.to_vec(),
+        directory: None,
+        outcome: CommandOutcome::Allowed,
+        rule: String::new(),
+        assurance: String::new(),
+        why: None,
+        approved_by: None,
+    }
+}
+
+fn lines(path: &Path) -> Result<Vec<CommandLine>, String> {
+    let text = bounded(path)?;
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .map(serde_json::from_slice)
+        .collect::<Result<Vec<CommandLine>, _>>()
+        .map(|lines| lines.into_iter().filter(|line| !line.argv.is_empty()).collect())
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > LONGEST_FILE {
+        return Err("the file is too long".to_owned());
+    }
+    std::fs::read(path).map_err(|error| error.to_string())
+}
+
+/// The metadata files below a directory.
+fn find(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), String> {
+    for entry in std::fs::read_dir(path).map_err(|error| error.to_string())? {
+        let entry = entry.map_err(|error| error.to_string())?.path();
+        if entry.is_dir() {
+            // What is in `open` is being recorded now.
+            if depth < DEEPEST && entry.file_name().is_none_or(|name| name != "open") {
+                find(&entry, depth + 1, found)?;
+            }
+        } else if entry.extension().is_some_and(|end| end == "json") {
+            found.push(entry);
+        }
+    }
+    Ok(())
+}
+
+fn show(report: &Report) {
+    for problem in &report.problems {
+        complain(problem);
+    }
+    let lists = [("refused", "31", &report.refused), ("allowed", "32", &report.allowed)];
+    for (word, colour, list) in lists {
+        for change in list {
+            let why = Some(change.why.as_str()).filter(|why| !why.is_empty());
+            say(&format!(
+                "{} {} {} in {} ({}, `{}`): {} — {}{}",
+                coloured(colour, word),
+                change.at.strftime("%Y-%m-%d %H:%M:%SZ"),
+                change.person,
+                change.place,
+                change.way,
+                change.policy,
+                change.command,
+                change.rule,
+                why.map(|why| format!(": {why}")).unwrap_or_default(),
+            ));
+        }
+    }
+    say(&format!(
+        "{} sessions, {} commands: {} that ran would be refused, {} that were refused would run",
+        report.sessions,
+        report.commands,
+        report.refused.len(),
+        report.allowed.len()
+    ));
+    if report.unlisted > 0 {
+        say(&format!("{} shells have no list of commands and were not judged", report.unlisted));
+    }
+    if report.without_rules > 0 {
+        say(&format!(
+            "{} sessions ran under policies that have no command rules here (`--policy NAME` judges all by one)",
+            report.without_rules
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use std::fs;
+
+use serde_json::json;
+
+use super::*;
+
+const POLICY: &str = r"
+apiVersion: sallyport.dev/v1alpha1
+kind: AccessPolicy
+metadata: {name: oncall-debug}
+spec:
+  subjects: {groups: [oncall]}
+  namespaces: [payments]
+  allow: {shell: true, exec: true}
+  clusterRole: view
+  maxDuration: 1h
+  approval: {required: 0}
+  commands:
+    allow:
+    - programs: [ls, cat]
+";
+
+struct Past {
+    dir: tempfile::TempDir,
+}
+
+impl Past {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("rec/2026-11-20")).unwrap();
+        fs::create_dir_all(dir.path().join("rec/open")).unwrap();
+        fs::write(dir.path().join("policy.yaml"), POLICY).unwrap();
+        Self { dir }
+    }
+
+    fn session(&self, id: &str, kind: &str, command: Option<&[&str]>, lines: &[(&str, &[&str], &str)]) {
+        let day = self.dir.path().join("rec/2026-11-20");
+        let session = json!({
+            "id": id, "person": {"username": "alice"}, "request": "r", "policy": "oncall-debug", "kind": kind,
+            "namespace": "payments", "pod": "api-0", "started": "2026-11-20T10:00:00Z", "command": command,
+        });
+        fs::write(day.join(format!("{id}.json")), session.to_string()).unwrap();
+        let line = |(way, argv, outcome): &(&str, &[&str], &str)| {
+            json!({"at": "2026-11-20T10:00:01Z", "way": way, "line": argv.join(" "), "argv": argv,
+                "directory": "/", "outcome": outcome, "rule": "old", "assurance": "boundary"})
+            .to_string()
+                + "\n"
+        };
+        if !lines.is_empty() {
+            let text: String = lines.iter().map(line).collect();
+            fs::write(day.join(format!("{id}.commands")), text).unwrap();
+        }
+    }
+
+    fn report(&self) -> Report {
+        let path = self.dir.path().join("policy.yaml");
+        let policy = files::read(&[path.clone()]).policies.remove(0).policy;
+        let policies = BTreeMap::from([("oncall-debug".to_owned(), policy)]);
+        let replay = Replay {
+            recordings: self.dir.path().join("rec"),
+            paths: vec![path],
+            policy: None,
+            since: None,
+            fail: false,
+            output: Output::Json,
+        };
+        let (mut report, mut found) = (Report::default(), Vec::new());
+        find(&replay.recordings, 0, &mut found).unwrap();
+        found.sort();
+        for path in found {
+            if let Err(problem) = replay.session(&path, &policies, &mut report) {
+                report.problems.push(problem);
+            }
+        }
+        report
+    }
+}
+
+#[test]
+fn what_ran_and_would_be_refused_is_told_and_what_was_refused_and_would_run() {
+    let past = Past::new();
+    past.session(
+        "guarded",
+        "shell",
+        None,
+        &[
+            ("guarded", &["ls", "/srv"], "allowed"),
+            ("guarded", &["rm", "-rf", "/srv"], "allowed"),
+            ("guarded", &["cat", "/etc/hostname"], "refused"),
+            ("guarded", &["dd", "if=/dev/zero"], "refused"),
+        ],
+    );
+    let report = past.report();
+    assert_eq!((report.sessions, report.commands, report.problems.len()), (1, 4, 0), "{report:?}");
+    let commands = |list: &[Change]| list.iter().map(|one| one.command.clone()).collect::<Vec<_>>();
+    assert_eq!(commands(&report.refused), ["rm -rf /srv"]);
+    assert_eq!(commands(&report.allowed), ["cat /etc/hostname"]);
+    assert_eq!(report.refused[0].person, "alice");
+}
+
+#[test]
+fn an_exec_from_before_rules_is_judged_by_its_metadata_and_an_old_shell_is_only_counted() {
+    let past = Past::new();
+    past.session("exec", "exec", Some(&["rm", "/srv/x"]), &[]);
+    past.session("shell", "shell", None, &[]);
+    past.session("logs", "logs", None, &[]);
+    let report = past.report();
+    assert_eq!((report.sessions, report.commands, report.unlisted), (2, 1, 1), "{report:?}");
+    assert_eq!(report.refused.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_is_a_problem_and_not_a_pass() {
+    let past = Past::new();
+    fs::write(past.dir.path().join("rec/2026-11-20/bad.json"), "{").unwrap();
+    past.session("torn", "shell", None, &[("guarded", &["ls"], "allowed")]);
+    fs::write(past.dir.path().join("rec/2026-11-20/torn.commands"), "{\"at\":").unwrap();
+    assert_eq!(past.report().problems.len(), 2);
+}
+
+#[test]
+fn the_exit_status_fails_a_review_only_where_it_is_asked_to() {
+    let past = Past::new();
+    past.session("exec", "exec", Some(&["rm", "/srv/x"]), &[]);
+    let run = |fail| {
+        Replay {
+            recordings: past.dir.path().join("rec"),
+            paths: vec![past.dir.path().join("policy.yaml")],
+            policy: None,
+            since: None,
+            fail,
+            output: Output::Json,
+        }
+        .run()
+    };
+    assert_eq!(format!("{:?}", run(false)), format!("{:?}", ExitCode::SUCCESS));
+    assert_eq!(format!("{:?}", run(true)), format!("{:?}", ExitCode::FAILURE));
+}
