@@ -7,6 +7,7 @@ mod browser;
 mod certificates;
 mod cli;
 mod codes;
+mod commands;
 mod endings;
 mod exec;
 mod intime;
@@ -14,6 +15,7 @@ mod kill;
 mod kubectl;
 mod lobby;
 mod logs;
+mod open;
 mod opened;
 mod outage;
 mod outside;
@@ -56,6 +58,8 @@ fn all() -> Vec<Case> {
         access::cases(),
         exec::cases(),
         shell::cases(),
+        commands::cases(),
+        open::cases(),
         logs::cases(),
         tunnels::cases(),
         sharing::cases(),

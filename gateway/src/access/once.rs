@@ -122,11 +122,8 @@ impl Access {
     ) -> Result<Option<String>, AccessError> {
         let Some(request) = self.get_live(name).await? else { return Ok(None) };
         let line = crate::terminal::clean(line);
-        let same = request
-            .spec
-            .command
-            .as_ref()
-            .is_some_and(|one| one.session == session && one.line == line);
+        let same =
+            request.spec.command.as_ref().is_some_and(|one| one.session == session && one.line == line);
         // What somebody wrote themselves, with `kubectl`, may tell its approvers one line and be for another.
         let requester = &request.spec.requester;
         let ours = requester.issuer != KUBERNETES && show::is_requester(who, requester);

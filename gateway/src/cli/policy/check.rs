@@ -89,7 +89,10 @@ pub(super) fn run(paths: &[PathBuf], verbose: bool, output: Output) -> ExitCode 
                 say(&format!("{} {warning}", coloured("33", "warning:")));
             }
             for worth in report.commands.iter().filter(|_| verbose) {
-                say(&format!("policy `{}`: {}: {} ({})", worth.policy, worth.rule, worth.text, worth.assurance));
+                say(&format!(
+                    "policy `{}`: {}: {} ({})",
+                    worth.policy, worth.rule, worth.text, worth.assurance
+                ));
             }
             let weak = report.commands.iter().filter(|one| one.assurance != "boundary").count();
             if weak > 0 {

@@ -1,0 +1,418 @@
+//! Commands under rules: `exec`, the guarded shell, and one-time approvals, typed through real `ssh`, in containers with
+//! bash, with busybox and with no shell at all.
+
+use sallyport_tests::pty::Terminal;
+use sallyport_tests::{Place, World, cast, seconds, until};
+use serde_json::{Value, json};
+
+use crate::{Case, cases};
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![
+        an_exec_runs_what_the_rules_allow_and_nothing_else,
+        a_refused_exec_is_on_record_with_its_rule,
+        a_guarded_shell_does_what_a_shell_does,
+        a_guarded_shell_says_what_to_write_instead,
+        a_guarded_shell_gives_programs_a_terminal_and_takes_it_back,
+        a_guarded_shell_needs_no_shell_in_the_container,
+        a_guarded_shell_reads_lines_without_a_terminal,
+        a_pasted_line_runs_only_at_enter,
+        no_escape_gets_out_of_a_guarded_shell,
+        a_denied_line_passes_once_when_an_approver_lets_it,
+        a_denied_line_that_an_approver_denies_does_not_run,
+        a_denied_command_can_end_the_session,
+        secrets_on_a_line_are_in_no_event_and_no_list,
+        replay_shows_what_a_proposed_policy_would_refuse,
+    ]
+}
+
+/// A place whose grants may run little, in three kinds of containers.
+fn ruled<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> Place<'w> {
+    let mut commands = json!({
+        "sets": ["observe"],
+        "allow": [
+            {"programs": ["echo", "printf", "sort", "tr", "wc", "touch", "true", "false", "sleep", "seq", "stty"]},
+            {"programs": ["cat", "ls", "tee", "rm"], "reads": ["/tmp/**", "/etc/hostname", "/"], "writes": ["/tmp/**"]},
+            {"programs": ["/hold"]},
+        ],
+        "deny": [{"programs": ["echo"], "args": ["forbidden.*"], "message": "that word is not for here"}],
+    });
+    change(&mut commands);
+    let forever = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"];
+    let place = world
+        .plan(name)
+        .with("commands", commands)
+        .and(world.pod("ash", "busybox", &forever))
+        .and(world.pod("bare", "hold", &["/hold"]))
+        .make(world);
+    place.grant("1h");
+    place
+}
+
+fn open(place: &Place<'_>, pod: &str) -> Terminal {
+    let line = format!("shell -n {} {pod}", place.name);
+    let mut shell = place.world().alice().line(line).terminal();
+    shell.expect("guarded", seconds(30));
+    shell.expect("$ ", seconds(30));
+    shell
+}
+
+/// Types a line and waits for what it shows, and for the prompt after it.
+fn types(shell: &mut Terminal, line: &str, shows: &str) {
+    shell.send(&format!("{line}\r"));
+    shell.expect(shows, seconds(30));
+    shell.expect("$ ", seconds(30));
+}
+
+/// A name in `/tmp` that is nobody else's: pods of the embedded cluster share the machine's files.
+fn scratch(place: &Place<'_>, word: &str) -> String {
+    format!("/tmp/{}-{word}", place.name)
+}
+
+fn session(world: &World, place: &Place<'_>, fits: impl Fn(&Value) -> bool) -> String {
+    let event = world.event("session.command", |e| e["place"]["namespace"] == *place.name && fits(e));
+    event["session"].as_str().expect("a session").to_owned()
+}
+
+fn an_exec_runs_what_the_rules_allow_and_nothing_else(world: &World) {
+    let place = ruled(world, "exec-ruled", |_| {});
+    assert_eq!(place.exec("echo 'two  words' '$HOME' '*'").exits(0).out, "two  words $HOME *\n");
+    for (words, says) in [
+        ("sh -c id", "sh"),
+        ("bash -i", "bash"),
+        ("cat /etc/shadow", "/etc/shadow"),
+        ("cat /tmp/../etc/shadow", "/etc/shadow"),
+        ("cat /proc/self/environ", "/proc/self/environ"),
+        ("cat /var/run/secrets/kubernetes.io/serviceaccount/token", "secrets"),
+        ("echo forbidden fruit", "that word is not for here"),
+        ("env LD_PRELOAD=/tmp/x.so ls", "LD_PRELOAD"),
+        ("/tmp/ls", "/tmp/ls"),
+        ("busybox sh", "busybox"),
+        ("find / -exec id ;", "find"),
+        ("dd if=/dev/zero of=/tmp/x", "dd"),
+    ] {
+        let answer = place.exec(words).exits(77).says(says);
+        assert_eq!(answer.err.trim().lines().count(), 1, "`{words}`: one line\n{}", answer.show());
+        assert!(answer.out.is_empty(), "`{words}`\n{}", answer.show());
+    }
+}
+
+fn a_refused_exec_is_on_record_with_its_rule(world: &World) {
+    let place = ruled(world, "exec-record", |_| {});
+    place.exec("echo forbidden").exits(77);
+    let event = world.event("session.command", |e| {
+        e["place"]["namespace"] == *place.name && e["outcome"] == "refused" && e["command"][1] == "forbidden"
+    });
+    assert_eq!((&event["rule"], &event["assurance"]), (&json!("deny[0]"), &json!("boundary")), "{event}");
+    let session = event["session"].as_str().expect("a session").to_owned();
+    world.event("session.ended", |e| e["session"] == *session && e["exit"] == 77);
+    let files = cast::files(&world.recordings(), &session);
+    let list = files.iter().find(|path| path.extension().is_some_and(|end| end == "commands"));
+    let text = std::fs::read_to_string(list.expect("a list of commands")).expect("read");
+    let line: Value = serde_json::from_str(text.trim()).expect("one JSON line");
+    assert_eq!((&line["outcome"], &line["rule"]), (&json!("refused"), &json!("deny[0]")), "{line}");
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/schemas/command.schema.json")).expect("JSON");
+    assert!(jsonschema::validator_for(&schema).expect("a schema").is_valid(&line), "{line}");
+}
+
+fn a_guarded_shell_does_what_a_shell_does(world: &World) {
+    let place = ruled(world, "guarded", |_| {});
+    for pod in ["box", "ash"] {
+        let file = scratch(&place, pod);
+        let mut shell = open(&place, pod);
+        types(&mut shell, "echo one 'two  three' \"fo\"ur", "one two  three four\r\n");
+        types(&mut shell, "printf '%s\\n' b c a | sort | tr a-c A-C", "A\r\nB\r\nC\r\n");
+        types(&mut shell, "false || echo oth\"\"erwise; true && echo th\"\"en", "otherwise\r\nthen\r\n");
+        types(
+            &mut shell,
+            &format!("printf '%s\\n' x y > {file}.1; echo z >> {file}.1; wc -l < {file}.1"),
+            "3",
+        );
+        types(&mut shell, &format!("touch {file}.2; ls {file}.?"), &format!("{file}.1\r\n{file}.2\r\n"));
+        types(&mut shell, "cd /tmp", "");
+        types(&mut shell, "pwd", "/tmp\r\n");
+        let name = file.trim_start_matches("/tmp/");
+        types(&mut shell, &format!("cat {name}.1 | wc -l"), "3");
+        types(&mut shell, "export TZ=Asia/Tokyo; date +%Z", "JST\r\n");
+        types(&mut shell, "echo $TZ $?", "Asia/Tokyo 0\r\n");
+        types(&mut shell, &format!("rm {file}.1 {file}.2; ls {file}.*"), "");
+        types(&mut shell, "false", "");
+        types(&mut shell, "echo status $?", "status 1\r\n");
+        shell.send("exit 5\r");
+        assert_eq!(shell.finish(seconds(20)), 5, "{pod}");
+    }
+    let session = session(world, &place, |e| e["line"].as_str().is_some_and(|line| line.contains("sort")));
+    world.event("session.started", |e| e["session"] == *session && e["action"] == "shell");
+}
+
+fn a_guarded_shell_says_what_to_write_instead(world: &World) {
+    let place = ruled(world, "instead", |_| {});
+    let mut shell = open(&place, "box");
+    for line in [
+        "echo $(id)",
+        "echo `id`",
+        "eval id",
+        "for i in 1 2; do echo $i; done",
+        "if true; then echo x; fi",
+        "f() { id; }",
+        "sleep 100 &",
+        "(id)",
+        "{ id; }",
+        "cat <<END",
+        "cat <(id)",
+        "source /tmp/x",
+        "exec id",
+        "echo $UNSET_VARIABLE",
+        "echo {a,b}",
+    ] {
+        let before = shell.screen.text().len();
+        shell.send(&format!("{line}\r"));
+        shell.expect("sallyport: ", seconds(20));
+        shell.expect("$ ", seconds(20));
+        let shown = shell.screen.text().split_off(before);
+        assert!(!shown.contains("uid="), "`{line}` ran something:\n{shown}");
+    }
+    types(&mut shell, "help", "echo");
+    // Nothing of a line runs where a part of it may not.
+    let file = scratch(&place, "never");
+    types(&mut shell, &format!("touch {file}; cat /etc/shadow"), "/etc/shadow");
+    types(&mut shell, &format!("ls {file}"), "No such file");
+    shell.send("\x04");
+    shell.finish(seconds(20));
+}
+
+fn a_guarded_shell_gives_programs_a_terminal_and_takes_it_back(world: &World) {
+    let place = ruled(world, "terminal", |_| {});
+    let mut shell = open(&place, "box");
+    shell.resize(33, 111);
+    types(&mut shell, "stty size", "33 111\r\n");
+    shell.send("sleep 300\r");
+    std::thread::sleep(seconds(1));
+    shell.send("\x03");
+    shell.expect("$ ", seconds(20));
+    types(&mut shell, "echo st$?ill", "st130ill");
+    // Without a terminal of their own, all commands of a pipeline are hung up.
+    shell.send("sleep 300 | sort\r");
+    std::thread::sleep(seconds(1));
+    shell.send("\x03");
+    shell.expect("$ ", seconds(20));
+    shell.send("top\r");
+    shell.expect("PID", seconds(20));
+    shell.send("q");
+    shell.expect("$ ", seconds(20));
+    types(&mut shell, "echo al''ive", "alive");
+    shell.send("exit\r");
+    assert_eq!(shell.finish(seconds(20)), 0);
+}
+
+fn a_guarded_shell_needs_no_shell_in_the_container(world: &World) {
+    let place = ruled(world, "bare", |_| {});
+    let mut shell = open(&place, "bare");
+    types(&mut shell, "/hold say hel''lo from nowhere", "hello from nowhere");
+    types(&mut shell, "/hold say *", "sallyport: ");
+    types(&mut shell, "cd /tmp", "sallyport: ");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+}
+
+fn a_guarded_shell_reads_lines_without_a_terminal(world: &World) {
+    let place = ruled(world, "script", |_| {});
+    let run = |text: &str| world.alice().line(format!("shell -n {} box", place.name)).input(text).run();
+    assert_eq!(run("echo one\nprintf 'b\\na\\n' | sort\n").exits(0).out, "one\na\nb\n");
+    run("false\n").exits(1);
+    run("exit 6\necho never\n").exits(6);
+    let refused = run("echo before\ncat /etc/shadow\n");
+    assert_eq!(refused.code, 77, "{}", refused.show());
+}
+
+fn a_pasted_line_runs_only_at_enter(world: &World) {
+    let place = ruled(world, "paste", |_| {});
+    let mut shell = open(&place, "box");
+    shell.send("\x1b[200~echo pas''ted-1\recho pas''ted-2\x1b[201~");
+    std::thread::sleep(seconds(1));
+    assert!(!shell.screen.text().contains("pasted-1"), "{}", shell.screen.text());
+    shell.send("\r");
+    shell.expect("pasted-1", seconds(20));
+    shell.expect("pasted-2", seconds(20));
+    shell.send("\x04");
+    shell.finish(seconds(20));
+}
+
+/// What a red team types; the whole suite is in the policy crate, these go through a real terminal and cluster.
+const ESCAPES: &[&str] = &[
+    "cat /etc/sha''dow",
+    "cat /etc/shad?w",
+    "cat /etc//./passwd/../shadow",
+    "cat /proc/self/root/etc/shadow",
+    "cat /proc/1/environ",
+    "cat < /etc/shadow",
+    "echo x > /etc/profile.d/x.sh",
+    "X=/etc/shadow; cat $X",
+    "export IFS=/; ls",
+    "export PATH=/tmp; ls",
+    "LD_PRELOAD=/tmp/x.so ls",
+    "/bin/sh",
+    "/bin/../bin/sh -c id",
+    "./ls",
+    "busybox sh -c id",
+    "/proc/self/exe sh",
+    "/lib64/ld-linux-x86-64.so.2 /bin/sh",
+    "env sh -c id",
+    "timeout 5 sh -c id",
+    "nohup bash -c id",
+    "xargs -n1 id",
+    "find /tmp -name x -exec id {} +",
+    "awk 'BEGIN{system(\"id\")}'",
+    "sed -n '1e id' /etc/hostname",
+    "sort --compress-program=id /etc/hostname",
+    "tar cf /dev/null /tmp --checkpoint=1 --checkpoint-action=exec=id",
+    "perl -e 'system(\"id\")'",
+    "ls\u{202e}; id",
+    "\u{ff4c}s",
+    "l\u{200b}s; id",
+    "echo ok\u{b}id",
+    "tee /proc/self/mem",
+    "ln -s /etc/shadow /tmp/l",
+    "cp /bin/sh /tmp/ls",
+];
+
+fn no_escape_gets_out_of_a_guarded_shell(world: &World) {
+    let place = ruled(world, "escapes", |_| {});
+    for pod in ["box", "ash"] {
+        let mut shell = open(&place, pod);
+        for line in ESCAPES {
+            let before = shell.screen.text().len();
+            shell.send(&format!("{line}\r"));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            shell.send("echo mar''ker\r");
+            shell.expect("marker", seconds(30));
+            shell.expect("$ ", seconds(30));
+            let shown = shell.screen.text().split_off(before);
+            for leak in ["uid=", "root:*", "root:!", "root:$", "KUBERNETES_SERVICE"] {
+                assert!(!shown.contains(leak), "`{line}` in {pod} got out:\n{shown}");
+            }
+        }
+        shell.send("\x04");
+        shell.finish(seconds(20));
+    }
+}
+
+/// The request that waits for this place's command.
+fn waiting(world: &World, place: &Place<'_>) -> String {
+    until("the command is put to approvers", seconds(20), || {
+        let asked = world.bob().words(["requests", "-o", "json"]).run().exits(0).json();
+        let mine = |one: &&Value| {
+            one["policy"] == *place.name && one["phase"] == "Pending" && one["command"].is_string()
+        };
+        Some(asked.as_array()?.iter().find(mine)?["name"].as_str()?.to_owned())
+    })
+}
+
+fn a_denied_line_passes_once_when_an_approver_lets_it(world: &World) {
+    let place = ruled(world, "once", |commands| commands["onDenied"] = json!("Ask"));
+    let mut shell = open(&place, "box");
+    shell.send("uname -m\r");
+    shell.expect("approve", seconds(20));
+    let name = waiting(world, &place);
+    world.alice().words(["approve", &name]).run().exits(77);
+    world.bob().words(["approve", &name]).run().exits(0);
+    shell.expect(std::env::consts::ARCH, seconds(30));
+    shell.expect("$ ", seconds(20));
+    world.event("session.command", |e| e["approvedBy"] == "bob" && e["command"][0] == "uname");
+    // Once: the same line asks again, and Ctrl-C gives up.
+    shell.send("uname -m\r");
+    shell.expect("approve", seconds(20));
+    let again = waiting(world, &place);
+    assert_ne!(again, name);
+    shell.send("\x03");
+    shell.expect("$ ", seconds(20));
+    until("nobody is asked any more", seconds(20), || {
+        let request = place.request(&again)?;
+        (request["status"]["phase"] == "Revoked").then_some(())
+    });
+    types(&mut shell, "echo al''ive", "alive");
+    // What cannot be known cannot be asked for.
+    types(&mut shell, "echo $(id)", "sallyport: ");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+    // An exec waits as well.
+    let exec = world.alice().line(format!("exec -n {} box -- uname -m", place.name)).start();
+    let name = waiting(world, &place);
+    world.bob().words(["approve", &name]).run().exits(0);
+    exec.finish(seconds(30)).exits(0).prints(std::env::consts::ARCH);
+    assert!(place.binding(&name).is_none(), "it is no grant");
+}
+
+fn a_denied_line_that_an_approver_denies_does_not_run(world: &World) {
+    let place = ruled(world, "once-denied", |commands| commands["onDenied"] = json!("Ask"));
+    let mut shell = open(&place, "box");
+    shell.send("uname -m\r");
+    shell.expect("approve", seconds(20));
+    let name = waiting(world, &place);
+    world.bob().words(["deny", &name, "--reason", "look it up"]).run().exits(0);
+    shell.expect("look it up", seconds(20));
+    shell.expect("$ ", seconds(20));
+    assert!(!shell.screen.text().contains(std::env::consts::ARCH));
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+}
+
+fn a_denied_command_can_end_the_session(world: &World) {
+    let place = ruled(world, "ends", |commands| commands["onDenied"] = json!("End"));
+    let mut shell = open(&place, "box");
+    shell.send("cat /etc/shadow\r");
+    shell.expect("/etc/shadow", seconds(20));
+    assert_eq!(shell.finish(seconds(20)), 77);
+}
+
+fn secrets_on_a_line_are_in_no_event_and_no_list(world: &World) {
+    let place = ruled(world, "secrets", |_| {});
+    place.exec("curl -u alice:hunter2 http://example.com/").exits(77);
+    let mut shell = open(&place, "box");
+    types(&mut shell, "export DB_PASSWORD=hunter2", "");
+    types(&mut shell, "mysql --password=hunter2 -e 'select 1'", "sallyport: ");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+    let session = session(world, &place, |e| e["action"] == "guarded" && e["command"][0] == "mysql");
+    world.event("session.ended", |e| e["session"] == *session);
+    for path in cast::files(&world.recordings(), &session) {
+        // What the person saw themselves type is theirs to see.
+        if path.extension().is_none_or(|end| end != "cast") {
+            let text = std::fs::read_to_string(&path).expect("read");
+            assert!(!text.contains("hunter2"), "{}\n{text}", path.display());
+        }
+    }
+    let events = std::fs::read_to_string(world.events()).expect("read");
+    assert!(!events.contains("hunter2"), "a secret is in an event");
+}
+
+fn replay_shows_what_a_proposed_policy_would_refuse(world: &World) {
+    let place = ruled(world, "replay", |_| {});
+    place.exec("echo replayed").exits(0);
+    place.exec("uname -r").exits(77);
+    let session = session(world, &place, |e| e["command"][0] == "uname");
+    world.event("session.ended", |e| e["session"] == *session);
+    let mut policy = world
+        .api
+        .get(&format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name))
+        .expect("the policy");
+    policy["spec"]["commands"] = json!({"allow": [{"programs": ["uname"]}]});
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("proposed.json");
+    let object = json!({
+        "apiVersion": policy["apiVersion"], "kind": policy["kind"],
+        "metadata": {"name": place.name}, "spec": policy["spec"],
+    });
+    std::fs::write(&file, object.to_string()).expect("write");
+    let replay = |more: &[&str]| {
+        let mut command = std::process::Command::new(sallyport_tests::world::binary());
+        command.args(["policy", "replay", "-o", "json", "--recordings"]).arg(world.recordings());
+        command.args(more).arg(&file);
+        sallyport_tests::process::run(&mut command, b"", seconds(30))
+    };
+    let report = replay(&[]).exits(0).json();
+    assert_eq!(report["refused"][0]["command"], "echo replayed", "{report}");
+    assert_eq!(report["allowed"][0]["command"], "uname -r", "{report}");
+    replay(&["--fail"]).exits(1);
+}

@@ -1,0 +1,201 @@
+//! The guardrail of open shells, typed through real `ssh`: bash, dash and busybox ash, each with what its line editor does.
+
+use sallyport_tests::pty::Terminal;
+use sallyport_tests::{Kind, Place, World, seconds};
+use serde_json::{Value, json};
+
+use crate::{Case, cases};
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![
+        an_open_shell_says_that_it_is_a_guardrail,
+        a_denied_line_is_wiped_in_every_shell,
+        history_and_editing_are_read_as_the_shell_reads_them,
+        a_paste_is_read_line_by_line,
+        a_password_is_in_no_event_and_no_list,
+        programs_and_full_screens_are_left_alone,
+        an_open_shell_can_ask_for_a_line,
+        an_open_shell_can_end_at_a_denied_line,
+    ]
+}
+
+fn place<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> Place<'w> {
+    let mut commands = json!({
+        "shell": "Open",
+        "deny": [
+            {"programs": ["uname"], "message": "not the machine's business"},
+            {"programs": ["rm"], "flags": ["--recursive"]},
+        ],
+    });
+    change(&mut commands);
+    let forever = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"];
+    let place =
+        world.plan(name).with("commands", commands).and(world.pod("ash", "busybox", &forever)).make(world);
+    place.grant("1h");
+    place
+}
+
+fn open(place: &Place<'_>, pod: &str) -> Terminal {
+    let line = format!("shell -n {} {pod}", place.name);
+    let mut shell = place.world().alice().line(line).terminal();
+    shell.expect("guardrail", seconds(30));
+    shell.send("PS1='at''$ '\r");
+    shell.expect("at$ ", seconds(20));
+    shell
+}
+
+fn types(shell: &mut Terminal, keys: &str, shows: &str) {
+    shell.send(keys);
+    shell.expect(shows, seconds(20));
+    shell.expect("at$ ", seconds(20));
+}
+
+/// Each shell that this world has: bash; dash, as `sh` of Debian; and busybox's ash.
+fn every_shell(world: &World, place: &Place<'_>, check: impl Fn(&mut Terminal, &str)) {
+    let ash = if world.kind == Kind::Real { "sh" } else { "busybox sh" };
+    for (name, pod, start) in
+        [("bash", "box", None), ("dash", "box", Some("dash")), ("ash", "ash", Some(ash))]
+    {
+        let mut shell = open(place, pod);
+        if let Some(start) = start {
+            shell.send(&format!("{start}\r"));
+            std::thread::sleep(seconds(1));
+            shell.send("PS1='at''$ '\r");
+            shell.expect("at$ ", seconds(20));
+        }
+        types(&mut shell, "echo re''ady\r", "ready");
+        check(&mut shell, name);
+        shell.send("\x04\x04");
+    }
+}
+
+#[track_caller]
+fn denied(shell: &mut Terminal, name: &str, keys: &str) {
+    let before = shell.screen.text().len();
+    shell.send(keys);
+    shell.expect("sallyport: ", seconds(20));
+    shell.send("echo ma''rk\r");
+    shell.expect("mark", seconds(20));
+    let shown = shell.screen.text().split_off(before);
+    assert!(!shown.contains("Linux\r"), "{name}: {keys:?} ran\n{shown}");
+}
+
+fn an_open_shell_says_that_it_is_a_guardrail(world: &World) {
+    let place = place(world, "open-says", |_| {});
+    let mut shell = open(&place, "box");
+    types(&mut shell, "echo fi''ne\r", "fine");
+    world.event("session.command", |e| {
+        e["place"]["namespace"] == *place.name && e["assurance"] == "guardrail" && e["outcome"] == "ok"
+    });
+    shell.send("exit\r");
+    assert_eq!(shell.finish(seconds(20)), 0);
+}
+
+fn a_denied_line_is_wiped_in_every_shell(world: &World) {
+    let place = place(world, "open-wiped", |_| {});
+    every_shell(world, &place, |shell, name| {
+        denied(shell, name, "uname\r");
+        denied(shell, name, "uname\n");
+        denied(shell, name, "echo x; uname\r");
+        denied(shell, name, "true && un\"\"ame\r");
+        denied(shell, name, "/bin/uname\r");
+        denied(shell, name, "rm -fr /tmp/nothing-there\r");
+    });
+    world.event("session.command", |e| {
+        e["place"]["namespace"] == *place.name && e["outcome"] == "refused" && e["rule"] == "deny[0]"
+    });
+}
+
+fn history_and_editing_are_read_as_the_shell_reads_them(world: &World) {
+    let place = place(world, "open-history", |_| {});
+    let mut shell = open(&place, "box");
+    // Typed as something else and edited: the keys never spell the program.
+    denied(&mut shell, "bash", "unameX\x7f\r");
+    denied(&mut shell, "bash", "name\x01u\r");
+    denied(&mut shell, "bash", "echo uname\x01\x1bd\x1b[3~\r");
+    // A line from history, changed.
+    types(&mut shell, "true uname\r", "");
+    denied(&mut shell, "bash", "\x1b[A\x01\x1bd\x1b[3~\r");
+    // Completed by the shell.
+    denied(&mut shell, "bash", "unam\t\r");
+    // Abandoned lines are nobody's.
+    types(&mut shell, "uname\x03", "");
+    types(&mut shell, "uname\x15echo ki''lled\r", "killed");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+}
+
+fn a_paste_is_read_line_by_line(world: &World) {
+    let place = place(world, "open-paste", |_| {});
+    let mut shell = open(&place, "box");
+    denied(&mut shell, "bash", "echo on''e\runame\r");
+    assert!(shell.screen.text().contains("one\r\n"), "the line before runs\n{}", shell.screen.text());
+    denied(&mut shell, "bash", "\x1b[200~echo two\nuname\x1b[201~\r");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+}
+
+fn a_password_is_in_no_event_and_no_list(world: &World) {
+    let place = place(world, "open-password", |_| {});
+    let mut shell = open(&place, "box");
+    shell.send("read -rsp 'Password: ' p; echo \"got ${#p}\"\r");
+    shell.expect("Password: ", seconds(20));
+    std::thread::sleep(seconds(1));
+    types(&mut shell, "correct-horse\r", "got 13");
+    types(&mut shell, "echo af''ter\r", "after");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+    let event = world.event("session.ended", |e| e["place"]["namespace"] == *place.name);
+    let session = event["session"].as_str().expect("a session");
+    for path in sallyport_tests::cast::files(&world.recordings(), session) {
+        let text = std::fs::read_to_string(&path).expect("read");
+        assert!(!text.contains("correct-horse"), "{}", path.display());
+    }
+    assert!(!std::fs::read_to_string(world.events()).expect("read").contains("correct-horse"));
+}
+
+fn programs_and_full_screens_are_left_alone(world: &World) {
+    let place = place(world, "open-programs", |_| {});
+    let mut shell = open(&place, "box");
+    // What a program reads is no command.
+    shell.send("cat\r");
+    std::thread::sleep(seconds(1));
+    shell.send("uname\r");
+    shell.expect("uname\r\nuname", seconds(20));
+    types(&mut shell, "\x04", "");
+    shell.send("top\r");
+    shell.expect("PID", seconds(20));
+    types(&mut shell, "q", "");
+    types(&mut shell, "echo al''ive\r", "alive");
+    denied(&mut shell, "bash", "uname\r");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+}
+
+fn an_open_shell_can_ask_for_a_line(world: &World) {
+    let place = place(world, "open-asks", |commands| commands["onDenied"] = json!("Ask"));
+    let mut shell = open(&place, "box");
+    shell.send("uname -s\r");
+    shell.expect("approve", seconds(20));
+    let name = sallyport_tests::until("the line is put to approvers", seconds(20), || {
+        let asked = world.bob().words(["requests", "-o", "json"]).run().exits(0).json();
+        let mine = |one: &&Value| {
+            one["policy"] == *place.name && one["phase"] == "Pending" && one["command"].is_string()
+        };
+        Some(asked.as_array()?.iter().find(mine)?["name"].as_str()?.to_owned())
+    });
+    world.bob().words(["approve", &name]).run().exits(0);
+    shell.expect("Linux", seconds(20));
+    shell.expect("at$ ", seconds(20));
+    world.event("session.command", |e| e["approvedBy"] == "bob" && e["assurance"] == "guardrail");
+    shell.send("exit\r");
+    shell.finish(seconds(20));
+}
+
+fn an_open_shell_can_end_at_a_denied_line(world: &World) {
+    let place = place(world, "open-ends", |commands| commands["onDenied"] = json!("End"));
+    let mut shell = open(&place, "box");
+    shell.send("uname\r");
+    shell.expect("sallyport: ", seconds(20));
+    assert_eq!(shell.finish(seconds(20)), 77);
+}
