@@ -64,8 +64,8 @@ pub use permit::{Candidates, GrantEnd, Permit, PodFacts};
 pub use seal::{KUBERNETES, SEAL, Seal};
 pub use standing::Standing;
 pub use view::{
-    ApprovalView, CheckView, LockAsk, LockSubject, LockView, PolicyView, RequestView, ReviewView, StageView,
-    VerdictView, WhyStep, WhyView,
+    ApprovalView, CheckView, CommandsView, LockAsk, LockSubject, LockView, PolicyView, RequestView,
+    ReviewView, RuleView, StageView, VerdictView, WhyStep, WhyView,
 };
 
 /// How long the first lists may take.

@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use sallyport_policy::commands::{Assurance, Commands, RuleSummary, ShellKind, Way};
 use sallyport_policy::lifecycle::{Life, Missing, Stage};
 use sallyport_policy::{Person, Policy, Principal, may_approve};
 
 use super::policies::Table;
-use super::{ApprovalView, CheckView, PolicyView, RequestView, ReviewView, StageView, VerdictView};
+use super::{
+    ApprovalView, CheckView, CommandsView, PolicyView, RequestView, ReviewView, RuleView, StageView,
+    VerdictView,
+};
 use crate::crd::{AccessRequest, HookAnswer, Phase, Requester, Verdict};
 use crate::identity::Identity;
 
@@ -53,7 +57,24 @@ pub(super) fn policy_view(policy: &Policy) -> PolicyView {
         reason_required: policy.reason_required(),
         record: policy.must_record(),
         break_glass: policy.is_break_glass(),
+        commands: policy.commands().map(|commands| commands_view(commands)),
     }
+}
+
+fn commands_view(commands: &Commands) -> CommandsView {
+    let (shell, way) = match commands.shell() {
+        ShellKind::Guarded => ("guarded", Way::Guarded),
+        ShellKind::Open => ("open", Way::Open),
+    };
+    let rule = |rule: RuleSummary| RuleView {
+        rule: rule.name,
+        says: rule.text,
+        assurance: match rule.assurance {
+            Assurance::Boundary => "boundary".to_owned(),
+            Assurance::Guardrail { because } => format!("guardrail: {because}"),
+        },
+    };
+    CommandsView { shell, rules: commands.rules(way).into_iter().map(rule).collect() }
 }
 
 /// The policy that counts for a request: as approved, or as it is now while nothing is approved.

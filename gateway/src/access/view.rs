@@ -34,6 +34,31 @@ pub struct PolicyView {
     pub record: bool,
     /// Whether it opens at once, tells everyone, and is reviewed afterwards.
     pub break_glass: bool,
+    /// Which commands may run; absent where any may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<CommandsView>,
+}
+
+/// Which commands may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandsView {
+    /// Which shell `shell` opens: `guarded` or `open`.
+    pub shell: &'static str,
+    /// In the order in which they are asked.
+    pub rules: Vec<RuleView>,
+}
+
+/// A rule over commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleView {
+    /// Its name, as refusals and events have it.
+    pub rule: String,
+    /// What it says.
+    pub says: String,
+    /// `boundary`, or `guardrail: ` and why.
+    pub assurance: String,
 }
 
 /// People that a request still waits for.

@@ -26,6 +26,8 @@ pub enum Command {
     BreakGlass,
     /// `policies`
     Policies(Output),
+    /// `rules [POLICY]`
+    Rules(Rules),
     /// `request POLICY …`
     Request(Request),
     /// `requests`
@@ -91,6 +93,7 @@ impl Command {
             Self::Login => Verb::Login.name(),
             Self::BreakGlass => Verb::BreakGlass.name(),
             Self::Policies(_) => Verb::Policies.name(),
+            Self::Rules(_) => Verb::Rules.name(),
             Self::Request(_) => Verb::Request.name(),
             Self::Requests(_) => Verb::Requests.name(),
             Self::Approve(_) => Verb::Approve.name(),
@@ -304,4 +307,13 @@ pub struct Logs {
     pub timestamps: bool,
     /// Of the container before its last restart.
     pub previous: bool,
+}
+
+/// `rules`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Of this policy only.
+    pub policy: Option<PolicyName>,
+    /// How.
+    pub output: Output,
 }

@@ -36,6 +36,7 @@ pub(super) const fn page(verb: Verb) -> &'static Page {
         Verb::Login => &LOGIN,
         Verb::BreakGlass => &BREAK_GLASS,
         Verb::Policies => &POLICIES,
+        Verb::Rules => &pages::RULES,
         Verb::Request => &pages::REQUEST,
         Verb::Requests => &REQUESTS,
         Verb::Approve => &APPROVE,

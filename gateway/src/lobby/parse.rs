@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use sallyport_policy::duration;
-use sallyport_policy::names::{ContainerName, Namespace, PodName, RequestName};
+use sallyport_policy::names::{ContainerName, Namespace, PodName, PolicyName, RequestName};
 
-use super::command::{Command, Exec, Logs, Output, Pods, Shell, Topic, Unlock, Verdict};
+use super::command::{Command, Exec, Logs, Output, Pods, Rules, Shell, Topic, Unlock, Verdict};
 use super::flags::{self, Parsed};
 use super::target::{self, TargetArg};
 use super::usage::UsageError;
@@ -83,6 +83,7 @@ impl<'a> Arguments<'a> {
             Verb::Login => self.arguments::<0>("").map(|_| Command::Login),
             Verb::BreakGlass => self.arguments::<0>("").map(|_| Command::BreakGlass),
             Verb::Policies => Ok(Command::Policies(self.output_only()?)),
+            Verb::Rules => self.rules().map(Command::Rules),
             Verb::Request => self.request().map(Command::Request),
             Verb::Requests => Ok(Command::Requests(self.output_only()?)),
             Verb::Approve => self.verdict().map(Command::Approve),
@@ -108,6 +109,17 @@ impl<'a> Arguments<'a> {
             Verb::Exec => self.exec().map(Command::Exec),
             Verb::Logs => self.logs().map(Command::Logs),
         }
+    }
+
+    fn rules(&self) -> Result<Rules, UsageError> {
+        let policy = match self.parsed.arguments.is_empty() {
+            true => None,
+            false => {
+                let [name] = self.arguments("the name of a policy (`policies` lists them)")?;
+                Some(PolicyName::parse(name)?)
+            }
+        };
+        Ok(Rules { policy, output: self.output()? })
     }
 
     /// Exactly `N` arguments.

@@ -49,6 +49,9 @@ pub(super) fn allowed(policy: &PolicyView) -> String {
     if !policy.ports.is_empty() {
         text = format!("{text} ({})", show::line(&policy.ports));
     }
+    if policy.commands.is_some() {
+        text.push_str("; commands by `rules`");
+    }
     text
 }
 

@@ -44,6 +44,7 @@ async fn answer<D: Desk>(desk: &D, context: &Context, command: Command) -> Resul
         Command::WhoAmI(output) => whoami(context, output),
         Command::Policies(Output::Json) => Reply::json(&desk.policies()),
         Command::Policies(Output::Table) => tables::policies(context, &desk.policies()),
+        Command::Rules(rules) => tables::rules(context, &desk.policies(), &rules),
         Command::Requests(Output::Json) => Reply::json(&desk.requests()),
         Command::Requests(Output::Table) => tables::requests(context, &desk.requests()),
         Command::Grants(Output::Json) => Reply::json(&desk.grants()),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::command::{Output, Rules};
 use super::phrase::{self, list};
 use super::reply::Reply;
 use super::run::Context;
@@ -41,6 +42,39 @@ pub(super) fn policies(context: &Context, policies: &[PolicyView]) -> Reply {
         context.gateway,
         phrase::request_line(first)
     ))
+}
+
+/// What the command rules of policies say.
+pub(super) fn rules(context: &Context, policies: &[PolicyView], asked: &Rules) -> Reply {
+    let meant = |policy: &&PolicyView| asked.policy.as_ref().is_none_or(|name| policy.name == name.as_str());
+    let found: Vec<_> = policies.iter().filter(meant).collect();
+    if asked.output == Output::Json {
+        let all: Vec<_> = found.iter().map(|policy| (&policy.name, &policy.commands)).collect();
+        return Reply::json(&all.into_iter().collect::<std::collections::BTreeMap<_, _>>());
+    }
+    if found.is_empty() {
+        return Reply::default().beside("No such policy of yours. `policies` lists them.");
+    }
+    let mut table = Vec::new();
+    let mut free = Vec::new();
+    for policy in found {
+        let Some(commands) = &policy.commands else {
+            free.push(policy.name.clone());
+            continue;
+        };
+        for rule in &commands.rules {
+            let worth = rule.assurance.clone();
+            table.push(vec![policy.name.clone(), rule.rule.clone(), rule.says.clone(), worth]);
+        }
+    }
+    let mut reply = match table.is_empty() {
+        true => Reply::default(),
+        false => rows(context, &["POLICY", "RULE", "SAYS", "WORTH"], &table),
+    };
+    if !free.is_empty() {
+        reply = reply.beside(format!("Any command runs under {}.", free.join(", ")));
+    }
+    reply
 }
 
 pub(super) fn requests(context: &Context, requests: &[RequestView]) -> Reply {

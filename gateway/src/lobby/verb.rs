@@ -15,6 +15,8 @@ pub enum Verb {
     BreakGlass,
     /// `policies`
     Policies,
+    /// `rules`
+    Rules,
     /// `request`
     Request,
     /// `requests`
@@ -159,11 +161,12 @@ const LOGS: &[Flag] = &[
 
 impl Verb {
     /// All of them, in the order of a person's path.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Help,
         Self::WhoAmI,
         Self::Login,
         Self::Policies,
+        Self::Rules,
         Self::Request,
         Self::Requests,
         Self::Approve,
@@ -204,6 +207,7 @@ impl Verb {
             Self::Login => "login",
             Self::BreakGlass => "break-glass",
             Self::Policies => "policies",
+            Self::Rules => "rules",
             Self::Request => "request",
             Self::Requests => "requests",
             Self::Approve => "approve",
@@ -235,7 +239,8 @@ impl Verb {
             | Self::Grants
             | Self::Reviews
             | Self::Locks
-            | Self::Unlock => &[OUTPUT, HELP],
+            | Self::Unlock
+            | Self::Rules => &[OUTPUT, HELP],
             Self::Request => REQUEST,
             Self::Deny | Self::Revoke | Self::Withdraw => &[REASON, OUTPUT, HELP],
             Self::Extend => EXTEND,

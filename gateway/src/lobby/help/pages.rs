@@ -68,3 +68,9 @@ pub(super) static LOCK: Page = new(
 );
 pub(super) static UNLOCK: Page =
     new("unlock LOCK", "lift a lock; what it ended stays ended", "", &["unlock lock-7k2m9x"]);
+pub(super) static RULES: Page = new(
+    "rules [POLICY] [-o json]",
+    "which commands your policies let run, and what each rule is worth",
+    "A boundary: nothing else can be started. A guardrail prevents mistakes, no more.\n",
+    &["rules", "rules oncall-debug", "rules -o json"],
+);

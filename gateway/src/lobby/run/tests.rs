@@ -16,6 +16,8 @@ use crate::lobby::parse;
 mod desk;
 #[path = "longer.rs"]
 mod longer;
+#[path = "rules.rs"]
+mod rules;
 pub(in crate::lobby) use desk::Fixed;
 
 pub(in crate::lobby) fn at(time: &str) -> Timestamp {
@@ -39,6 +41,7 @@ fn strings(items: &[&str]) -> Vec<String> {
 
 fn policy() -> PolicyView {
     PolicyView {
+        commands: None,
         name: "oncall-debug".to_owned(),
         namespaces: strings(&["payments", "staging"]),
         allow: vec!["shell", "exec", "logs", "forward"],
