@@ -4,12 +4,14 @@
 //! it true: a pod may still be named to look like another.
 
 mod clean;
+mod follow;
 mod notice;
 mod render;
 mod table;
 mod time;
 
 pub use clean::{clean, clean_lines};
+pub(crate) use follow::Follower;
 pub use notice::{STAY, Screen, bell};
 pub use table::table;
 pub use time::span;

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::follow::scrolled_off;
 use super::*;
 
 const SIZE: Size = Size { columns: 20, rows: 6 };

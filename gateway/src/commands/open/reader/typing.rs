@@ -1,0 +1,138 @@
+//! What each key does to what is known of the line.
+
+use std::time::Duration;
+
+use super::super::keys::Key;
+use super::super::prompts::{CONTINUED, Whose};
+use super::{AFTER_INTERRUPT, Held, Noticed, Place, Reader, search_line};
+
+impl Reader {
+    pub(super) fn key(&mut self, key: Key, byte: u8, out: &mut Vec<u8>, now: Duration) {
+        if self.place.whose.is_none() {
+            self.begin();
+        }
+        self.last_key = now;
+        match key {
+            Key::Enter if self.in_paste && byte != 0x0f => {
+                self.typed.push('\n');
+                out.push(byte);
+            }
+            Key::Enter => {
+                // Ctrl-O is a shell's only where a shell reads.
+                if self.shell_reads() {
+                    self.held = Some(Held { byte, since: now, judged: None });
+                } else {
+                    out.push(byte);
+                    self.programs.entered(&self.typed, &self.place.prompt, self.picture.alternate());
+                    self.rewatch();
+                    self.new_line();
+                }
+            }
+            Key::End => {
+                // In a terminal's own line discipline it ends a line like Enter does.
+                if self.typed.any() && !self.picture.bracketed() && self.shell_reads() && self.at_end() {
+                    self.held = Some(Held { byte, since: now, judged: None });
+                } else {
+                    out.push(byte);
+                    if self.typed.any() { self.typed.edited() } else { self.new_line() }
+                }
+            }
+            Key::Interrupt => {
+                out.push(byte);
+                self.given_up(now, AFTER_INTERRUPT);
+            }
+            Key::PasteBegins | Key::PasteEnds if !self.picture.bracketed() => {
+                // Nobody asked for brackets; a program would take them for keys.
+                out.push(byte);
+                let kept = out.len().saturating_sub(6);
+                out.truncate(kept);
+                self.in_paste = false;
+            }
+            Key::PasteBegins | Key::PasteEnds => {
+                out.push(byte);
+                self.in_paste = key == Key::PasteBegins;
+            }
+            Key::Editor => {
+                out.push(byte);
+                if self.shell_reads() {
+                    self.notice(Noticed::Editor);
+                }
+                self.typed.edited();
+            }
+            Key::Text(c) => {
+                out.push(byte);
+                self.typed.push(c);
+            }
+            Key::Erase => {
+                out.push(byte);
+                self.typed.erase();
+            }
+            Key::Kill => {
+                out.push(byte);
+                self.typed.kill();
+            }
+            Key::Nothing => out.push(byte),
+            Key::Other => {
+                out.push(byte);
+                if self.in_paste && byte == b'\t' { self.typed.push(' ') } else { self.typed.edited() }
+            }
+        }
+    }
+
+    /// The first key of a line: what stands left of the cursor is the prompt.
+    fn begin(&mut self) {
+        self.picture.settle();
+        self.look_back();
+        if let Some(mark) = self.picture.take_mark() {
+            self.prompts.mark(&mark);
+        }
+        let row = self.picture.row();
+        let left = row.left().to_owned();
+        let surely = self.unfinished && self.prompts.begins(&left).is_none();
+        let likely = left == CONTINUED && self.picture.ends() <= 1;
+        let (whose, continued) = if self.picture.alternate() {
+            (Whose::Program, false)
+        } else if !self.before.is_empty() && (surely || likely) {
+            // A here-document's lines are a program's input.
+            if self.before.contains("<<") { (Whose::Program, true) } else { (Whose::Shell(left.len()), true) }
+        } else {
+            (self.prompts.learn(&left, self.last.as_deref()), false)
+        };
+        if !continued {
+            self.before.clear();
+            self.unfinished = false;
+        }
+        let prompt = match &whose {
+            Whose::Shell(length) => left.get(..*length).unwrap_or(&left).to_owned(),
+            Whose::Program => left,
+        };
+        if matches!(whose, Whose::Shell(_)) {
+            self.programs.shell_again();
+            self.rewatch();
+            if row.text.len() > prompt.len() {
+                // Something stands there already that we did not see typed.
+                self.typed.edited();
+            }
+        }
+        self.place = Place { whose: Some(whose), prompt, continued };
+    }
+
+    /// Whether a shell reads what is typed now.
+    fn shell_reads(&mut self) -> bool {
+        self.picture.settle();
+        let row = self.picture.row();
+        if self.picture.alternate() {
+            return self.in_alternate(&row).is_some();
+        }
+        matches!(self.place.whose, Some(Whose::Shell(_)))
+            || !self.place.continued
+                && (self.prompts.begins(&row.text).is_some()
+                    || search_line(&row.text).is_some()
+                    || self.ran_into(&row).is_some())
+    }
+
+    fn at_end(&self) -> bool {
+        let row = self.picture.row();
+        row.cursor >= row.text.trim_end().len()
+    }
+}
