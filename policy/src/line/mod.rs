@@ -14,8 +14,8 @@ mod survey;
 
 use std::ops::Range;
 
-pub use expand::{Field, Variables, expand};
-pub use glob::{Glob, Matcher};
+pub use expand::{Field, Variables, expand, expand_one, expand_target};
+pub use glob::{Glob, Matcher, TooLarge};
 pub use parse::parse;
 pub use survey::{Survey, survey};
 
