@@ -4,6 +4,7 @@
 //! it true: a pod may still be named to look like another.
 
 mod clean;
+pub mod editor;
 mod follow;
 mod notice;
 mod render;
