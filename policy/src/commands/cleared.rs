@@ -26,6 +26,20 @@ pub enum Own {
     Shell(Vec<String>),
 }
 
+/// How a command is given its directory and its environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// `env NAME=VALUE PROGRAM …`: for a command that needs no other directory than the container's own.
+    Env,
+    /// `env -C DIRECTORY NAME=VALUE PROGRAM …`: GNU coreutils from 8.28 on.
+    EnvChdir,
+    /// `sh -c SCRIPT sh DIRECTORY PROGRAM …` with a script that never changes; words are its parameters, never its text.
+    Shell,
+}
+
+/// Goes into a directory and becomes the command.
+const ENTER: &str = r#"cd -- "$1" && shift && exec "$@""#;
+
 impl Cleared {
     pub(super) const fn new(argv: Vec<String>) -> Self {
         Self { argv }
@@ -35,6 +49,26 @@ impl Cleared {
     #[must_use]
     pub fn argv(&self) -> &[String] {
         &self.argv
+    }
+
+    /// The same command in a directory and with variables set, both as they were judged. With [`Carrier::Env`] the directory
+    /// is left out, which is right only where the container's own is that one.
+    #[must_use]
+    pub fn placed(self, directory: Option<&str>, environment: &[(String, String)], carrier: Carrier) -> Self {
+        let mut argv = Vec::with_capacity(self.argv.len() + environment.len() + 6);
+        let chdir = directory.filter(|_| carrier == Carrier::EnvChdir);
+        if let Some(directory) = directory.filter(|_| carrier == Carrier::Shell) {
+            argv.extend(["sh", "-c", ENTER, "sh", directory].map(str::to_owned));
+        }
+        if chdir.is_some() || !environment.is_empty() {
+            argv.push("env".to_owned());
+        }
+        if let Some(directory) = chdir {
+            argv.extend(["-C", directory].map(str::to_owned));
+        }
+        argv.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        argv.extend(self.argv);
+        Self::new(argv)
     }
 
     /// A command of the gateway's own.

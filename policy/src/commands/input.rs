@@ -13,7 +13,8 @@ pub struct CommandsInput {
     pub allow: Vec<RuleInput>,
     /// `deny`.
     pub deny: Vec<RuleInput>,
-    /// `protectedPaths`; `None` for the default list.
+    /// `protectedPaths`: patterns of paths that no rule opens; `read:` or `write:` before one confines it to that, and
+    /// `default` stands for the default list. `None` for the default list.
     pub protected_paths: Option<Vec<String>>,
     /// `environment`: names, and patterns of names, that may be set; `None` for the default list.
     pub environment: Option<Vec<String>>,
@@ -28,17 +29,23 @@ pub struct CommandsInput {
 }
 
 /// One of `commands.allow` or `commands.deny`, unchecked.
+///
+/// An allow rule lets a command pass that fits all of its fields; a deny rule forbids one that fits all of them, in any
+/// way of reading it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleInput {
-    /// `programs`: names, absolute paths, or `*` for any.
+    /// `programs`: names, absolute paths, or `*` for any. A name means the program in the standard directories.
     pub programs: Vec<String>,
-    /// `flags`: allow: the only ones; deny: any of them. Absent: any that does not start programs or write files.
+    /// `flags`: allow: the only ones; deny: any of them. By any of their names (`-n`, `--lines`), with `=VALUE` for one
+    /// value (a pattern) and `!` behind what has to be there; `:change` stands for words that change something (`ip link
+    /// set`). Absent: any that is known and neither starts programs, nor writes files, nor changes something.
     pub flags: Option<Vec<String>>,
-    /// `args`: regular expressions; allow: each argument must match one; deny: any that does.
+    /// `args`: regular expressions over whole arguments that are not flags; allow: each must match one; deny: any that does.
     pub args: Option<Vec<String>>,
-    /// `reads`: patterns of paths that may be read.
+    /// `reads`: patterns of paths that may be read; absent: any that is not protected. Deny: any of them is read.
     pub reads: Option<Vec<String>>,
-    /// `writes`: patterns of paths that may be written.
+    /// `writes`: patterns of paths that may be written; absent: any that is not protected. Deny: any of them is
+    /// written.
     pub writes: Option<Vec<String>>,
     /// `mayStart`: whether it may start other programs, unchecked. Makes the rule a guardrail.
     pub may_start: bool,

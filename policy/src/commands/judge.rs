@@ -1,6 +1,18 @@
 //! The decision.
 
-use super::{Assurance, CommandsInput, Invocation, OnDenied, OnLostTrack, ShellKind, Verdict, Way};
+use std::collections::{BTreeSet, HashMap};
+
+use super::environment::Environment;
+use super::facts::{Access, Stop, Touched};
+use super::paths::normal;
+use super::programs::{Starts, find};
+use super::protected::Protected;
+use super::reading::{Layer, Reading, Role, read};
+use super::rule::{Misfit, Rule};
+use super::{
+    Assurance, Cleared, CommandsInput, Invocation, OnDenied, OnLostTrack, RuleInput, ShellKind, Verdict, Way,
+    sets, shown,
+};
 
 /// Valid rules. Cheap to clone behind an `Arc`; deciding allocates little.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +20,46 @@ pub struct Commands {
     shell: ShellKind,
     on_denied: OnDenied,
     on_lost_track: OnLostTrack,
+    allow: Indexed,
+    deny: Indexed,
+    protected: Protected,
+    environment: Environment,
+    pipes: bool,
+    redirections: bool,
+}
+
+/// Rules, found by what they are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Indexed {
+    rules: Vec<Rule>,
+    named: HashMap<String, Vec<usize>>,
+    any: Vec<usize>,
+}
+
+impl Indexed {
+    fn push(&mut self, rule: Rule) {
+        let at = self.rules.len();
+        if rule.any {
+            self.any.push(at);
+        }
+        for program in &rule.programs {
+            self.named.entry(program.clone()).or_default().push(at);
+        }
+        self.rules.push(rule);
+    }
+
+    /// Those about a program, by its name or by the last part of its path, in their order.
+    fn about(&self, name: &str) -> Vec<&Rule> {
+        let base = super::paths::last(name);
+        let mut at: Vec<usize> = self.any.clone();
+        at.extend(self.named.get(name).into_iter().flatten());
+        if base != name {
+            at.extend(self.named.get(base).into_iter().flatten());
+        }
+        at.sort_unstable();
+        at.dedup();
+        at.into_iter().filter_map(|at| self.rules.get(at)).collect()
+    }
 }
 
 /// A rule, for people.
@@ -21,13 +73,96 @@ pub struct RuleSummary {
     pub assurance: Assurance,
 }
 
+/// The most rules of a kind.
+const MOST_RULES: usize = 1000;
+/// The most words of a command, and the most bytes of all of them.
+const MOST_WORDS: usize = 4096;
+const MOST_BYTES: usize = 256 * 1024;
+
+/// A no.
+struct No {
+    rule: String,
+    stop: Stop,
+    can_be_asked: bool,
+}
+
+impl No {
+    fn new(rule: impl Into<String>, stop: Stop, can_be_asked: bool) -> Self {
+        Self { rule: rule.into(), stop, can_be_asked }
+    }
+
+    fn unknown(stop: Stop) -> Self {
+        Self::new("not known", stop, false)
+    }
+}
+
+/// A yes.
+struct Yes {
+    rule: String,
+    argv: Vec<String>,
+    leak: Option<String>,
+}
+
 impl Commands {
     /// Checks rules.
     ///
     /// # Errors
     /// The field, as its YAML names it, and what is wrong there.
     pub fn parse(input: &CommandsInput) -> Result<Self, (String, String)> {
-        Ok(Self { shell: input.shell, on_denied: input.on_denied, on_lost_track: input.on_lost_track })
+        if input.allow.len() > MOST_RULES || input.deny.len() > MOST_RULES {
+            let field = if input.allow.len() > MOST_RULES { "allow" } else { "deny" };
+            return Err((field.to_owned(), format!("has at most {MOST_RULES} rules")));
+        }
+        let mut allow = Indexed::default();
+        let mut deny = Indexed::default();
+        for (at, rule) in input.deny.iter().enumerate() {
+            let name = format!("deny[{at}]");
+            deny.push(
+                Rule::parse(name.clone(), rule, false)
+                    .map_err(|(field, problem)| (format!("{name}.{field}"), problem))?,
+            );
+        }
+        for (at, rule) in input.allow.iter().enumerate() {
+            let name = format!("allow[{at}]");
+            allow.push(
+                Rule::parse(name.clone(), rule, true)
+                    .map_err(|(field, problem)| (format!("{name}.{field}"), problem))?,
+            );
+        }
+        let mut added = BTreeSet::new();
+        for (at, set) in input.sets.iter().enumerate() {
+            let Some(rules) = sets::rules(set) else {
+                return Err((
+                    format!("sets[{at}]"),
+                    format!("`{set}` is not a set: {}", sets::NAMES.join(", ")),
+                ));
+            };
+            for (set, rule) in rules {
+                for program in &rule.programs {
+                    let name = format!("{set}: {program}");
+                    let one = RuleInput { programs: vec![program.clone()], ..rule.clone() };
+                    let rule = Rule::parse(name, &one, true)
+                        .map_err(|(_, problem)| (format!("sets[{at}]"), problem))?;
+                    // `observe` and `debug` together are not twice `observe`.
+                    if added.insert(format!("{}{}", rule.name, rule.text())) {
+                        allow.push(rule);
+                    }
+                }
+            }
+        }
+        let protected = Protected::parse(input.protected_paths.as_deref());
+        let environment = Environment::parse(input.environment.as_deref());
+        Ok(Self {
+            shell: input.shell,
+            on_denied: input.on_denied,
+            on_lost_track: input.on_lost_track,
+            allow,
+            deny,
+            protected: protected.map_err(|(at, problem)| (format!("protectedPaths[{at}]"), problem))?,
+            environment: environment.map_err(|(at, problem)| (format!("environment[{at}]"), problem))?,
+            pipes: input.pipes.unwrap_or(true),
+            redirections: input.redirections.unwrap_or(true),
+        })
     }
 
     /// Which shell `shell` opens.
@@ -48,38 +183,303 @@ impl Commands {
         self.on_lost_track
     }
 
+    /// Whether there is a list of what may run, rather than only one of what may not.
+    pub(super) fn lists(&self) -> bool {
+        !self.allow.rules.is_empty()
+    }
+
     /// Whether a command may run.
     #[must_use]
     pub fn judge(&self, invocation: &Invocation, way: Way) -> Verdict {
-        let _ = way;
-        Verdict {
-            cleared: None,
-            rule: "no rule".to_owned(),
-            why: "no rule allows it".to_owned(),
-            instead: None,
-            assurance: Assurance::Boundary,
-            shown: invocation.argv.clone(),
-            can_be_asked: true,
+        let shown = shown::blotted(&invocation.argv);
+        match self.decide(invocation, way) {
+            Ok(Yes { rule, argv, leak }) => Verdict {
+                cleared: Some(Cleared::new(argv)),
+                assurance: worth(leak, way),
+                rule,
+                why: String::new(),
+                instead: None,
+                shown,
+                can_be_asked: false,
+            },
+            Err(No { rule, stop, can_be_asked }) => Verdict {
+                cleared: None,
+                rule,
+                why: shown::text(&stop.why),
+                instead: stop.instead,
+                assurance: worth(self.around(), way),
+                shown,
+                can_be_asked,
+            },
         }
+    }
+
+    fn decide(&self, invocation: &Invocation, way: Way) -> Result<Yes, No> {
+        sane(&invocation.argv)?;
+        let directory = invocation.directory.as_deref();
+        let reading = read(&invocation.argv, directory);
+        let redirected = redirected(invocation);
+        self.forbidden(&reading, &redirected)?;
+        if let Some(stop) = reading.unknowable.as_ref().filter(|_| way != Way::Open || self.lists()) {
+            return Err(No::unknown(stop.clone()));
+        }
+        self.unprotected(&reading, &redirected, way)?;
+        self.environment(&invocation.environment, &reading)?;
+        if invocation.piped && !self.pipes {
+            return Err(No::new(
+                "pipes",
+                Stop::new("this policy lets no command's output go to another one", "run them one by one"),
+                true,
+            ));
+        }
+        if !redirected.is_empty() && !self.redirections {
+            return Err(No::new(
+                "redirections",
+                Stop::new(
+                    "this policy lets no input or output come from or go to files",
+                    "leave `<` and `>` away",
+                ),
+                true,
+            ));
+        }
+        if !self.lists() {
+            return Ok(Yes { rule: "no rule denies it".to_owned(), argv: reading.argv, leak: self.around() });
+        }
+        self.allowed(reading, &redirected)
+    }
+
+    fn forbidden(&self, reading: &Reading, redirected: &[Touched]) -> Result<(), No> {
+        for (at, layer) in reading.layers.iter().enumerate() {
+            let redirected = if at == reading.main { redirected } else { &[] };
+            for rule in self.deny.about(&layer.facts.name) {
+                if rule.forbids(&layer.facts, redirected) {
+                    let why = rule
+                        .message
+                        .clone()
+                        .unwrap_or_else(|| format!("{} forbids `{}` here", rule.name, layer.facts.name));
+                    return Err(No::new(rule.name.clone(), Stop::new(why, ""), true));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unprotected(&self, reading: &Reading, redirected: &[Touched], way: Way) -> Result<(), No> {
+        let touched = reading.layers.iter().flat_map(|layer| &layer.facts.touched).chain(redirected);
+        for touched in touched {
+            if touched.certain && touched.path.is_none() && way != Way::Open {
+                return Err(No::unknown(Stop::new(
+                    format!("where `{}` is cannot be known: the working directory is not", touched.written),
+                    "write its whole path",
+                )));
+            }
+            if let Some(pattern) = self.protected.hit(touched) {
+                let path = touched.path.as_deref().unwrap_or(&touched.written);
+                let why = match (touched.deep && touched.certain, touched.access) {
+                    (true, _) => format!("below `{path}` is what no rule opens: `{pattern}`"),
+                    (false, Access::Write) => format!("`{path}` is protected: nothing writes `{pattern}`"),
+                    (false, _) => format!("`{path}` is protected: no rule opens `{pattern}`"),
+                };
+                let instead = if touched.deep { "name the files or directories themselves" } else { "" };
+                return Err(No::new("protected paths", Stop::new(why, instead), true));
+            }
+        }
+        Ok(())
+    }
+
+    fn environment(&self, given: &[(String, String)], reading: &Reading) -> Result<(), No> {
+        for (name, value) in given.iter().chain(&reading.sets) {
+            if let Some(why) = self.environment.refuses(name, value) {
+                return Err(No::new("environment", Stop::new(why, format!("leave `{name}=…` away")), true));
+            }
+        }
+        Ok(())
+    }
+
+    fn allowed(&self, reading: Reading, redirected: &[Touched]) -> Result<Yes, No> {
+        let mut decided: Option<(&Rule, bool)> = None;
+        let mut leak = None;
+        let mut free = true;
+        for (at, layer) in reading.layers.iter().enumerate() {
+            if layer.role == Role::Glimpsed || (layer.role == Role::Free) {
+                continue;
+            }
+            let rule = self.one(layer, if at == reading.main { redirected } else { &[] })?;
+            leak = leak.or_else(|| rule.leaks());
+            free = free && rule.may_start;
+            if at == reading.main {
+                decided = Some((rule, rule.may_start));
+            } else if decided.is_none() {
+                decided = Some((rule, false));
+            }
+        }
+        let Some((rule, open)) = decided else {
+            return Err(No::new("no rule", Stop::new("there is no command in it", ""), false));
+        };
+        let argv = if open { reading.argv } else { reading.closed };
+        Ok(Yes { rule: rule.name.clone(), argv, leak })
+    }
+
+    /// The rule that lets one command pass.
+    fn one(&self, layer: &Layer, redirected: &[Touched]) -> Result<&Rule, No> {
+        let facts = &layer.facts;
+        let mut nearest: Option<(Misfit, &Rule)> = None;
+        for rule in self.allow.about(&facts.name).into_iter().filter(|rule| rule.names(facts)) {
+            match rule.admits(facts, redirected) {
+                Ok(()) => return Ok(rule),
+                Err(misfit) if nearest.as_ref().is_none_or(|(best, _)| misfit.rank > best.rank) => {
+                    nearest = Some((misfit, rule))
+                }
+                Err(_) => {}
+            }
+        }
+        if let Some((misfit, rule)) = nearest {
+            // What starts others is not known by an approver either.
+            return Err(No::new(format!("{}, which does not fit", rule.name), misfit.stop, misfit.rank < 9));
+        }
+        if let Some(stop) = &facts.starts {
+            return Err(No::new("no rule", stop.clone(), false));
+        }
+        let why = if facts.exact && facts.name.contains('/') {
+            format!("`{}` is in none of the usual directories, and no rule names this path", facts.name)
+        } else {
+            format!("no rule allows `{}`", facts.name)
+        };
+        Err(No::new("no rule", Stop::new(why, self.nearby()), true))
+    }
+
+    /// What may run, as a hint.
+    fn nearby(&self) -> String {
+        let programs = self.programs();
+        if programs.is_empty() {
+            return "nothing may run here".to_owned();
+        }
+        let some: Vec<&str> = programs.iter().take(12).copied().collect();
+        let more = if programs.len() > some.len() {
+            format!(" and {} more", programs.len() - some.len())
+        } else {
+            String::new()
+        };
+        format!("what may run: {}{more}", some.join(", "))
+    }
+
+    /// How forbids can be got around: by what an allow rule opens.
+    fn around(&self) -> Option<String> {
+        if !self.lists() {
+            return Some("without `allow` or `sets` everything runs that nothing denies".to_owned());
+        }
+        let rule = self.allow.rules.iter().find(|rule| rule.may_start || rule.any)?;
+        Some(format!("{} opens more: {}", rule.name, rule.leaks().unwrap_or_default()))
     }
 
     /// Programs that some rule allows, for completion and help.
     #[must_use]
     pub fn programs(&self) -> Vec<&str> {
-        Vec::new()
+        let mut all: Vec<&str> = self
+            .allow
+            .rules
+            .iter()
+            .flat_map(|rule| &rule.programs)
+            .map(String::as_str)
+            .filter(|name| *name != "*")
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// The flags of a program that could be typed, long ones first.
     #[must_use]
     pub fn flags(&self, program: &str) -> Vec<String> {
-        let _ = program;
-        Vec::new()
+        let known = find(super::paths::last(program))
+            .filter(|known| !matches!(known.program.starts, Starts::Always(_)));
+        let mut all = BTreeSet::new();
+        for rule in self.allow.about(program) {
+            match &rule.flags {
+                Some(flags) => {
+                    for flag in flags.iter().filter(|flag| flag.name.starts_with('-')) {
+                        all.insert(flag.name.clone());
+                        let names =
+                            known.and_then(|known| known.flag(&flag.name)).map(|flag| flag.names.clone());
+                        all.extend(names.unwrap_or_default().into_iter().map(str::to_owned));
+                    }
+                }
+                None => {
+                    let open = known.into_iter().flat_map(|known| &known.flags);
+                    let open =
+                        open.filter(|flag| rule.may_start || !(flag.starts || flag.change || flag.writes));
+                    all.extend(
+                        open.flat_map(|flag| &flag.names)
+                            .filter(|name| **name != "-NUM")
+                            .map(|name| (*name).to_owned()),
+                    );
+                }
+            }
+        }
+        let mut all: Vec<String> = all.into_iter().collect();
+        all.sort_by_key(|name| !name.starts_with("--"));
+        all
     }
 
     /// All rules, in the order in which they are asked, and what each is worth in this way in.
     #[must_use]
     pub fn rules(&self, way: Way) -> Vec<RuleSummary> {
-        let _ = way;
-        Vec::new()
+        let summary = |rule: &Rule, leak: Option<String>| RuleSummary {
+            name: rule.name.clone(),
+            text: rule.text(),
+            assurance: worth(leak, way),
+        };
+        let deny = self.deny.rules.iter().map(|rule| summary(rule, self.around()));
+        deny.chain(self.allow.rules.iter().map(|rule| summary(rule, rule.leaks()))).collect()
     }
+
+    /// Why a variable may not be set; `None` where it may.
+    pub(super) fn refuses_variable(&self, name: &str, value: &str) -> Option<String> {
+        self.environment.refuses(name, value)
+    }
+}
+
+fn worth(leak: Option<String>, way: Way) -> Assurance {
+    match (way, leak) {
+        (Way::Open, _) => Assurance::Guardrail {
+            because: "in the container's own shell the typed line is read from the screen".to_owned(),
+        },
+        (_, Some(because)) => Assurance::Guardrail { because },
+        (_, None) => Assurance::Boundary,
+    }
+}
+
+/// Whether words can be a command at all.
+fn sane(argv: &[String]) -> Result<(), No> {
+    let no = |why: &str, instead: &str| Err(No::unknown(Stop::new(why, instead)));
+    let Some(program) = argv.first().filter(|program| !program.is_empty()) else {
+        return no("there is no program in it", "");
+    };
+    if argv.len() > MOST_WORDS || argv.iter().map(String::len).sum::<usize>() > MOST_BYTES {
+        return no("the command is too long", "name fewer files");
+    }
+    if argv.iter().any(|word| word.contains('\0')) {
+        return no("a word has a NUL in it", "");
+    }
+    if program.contains('=') {
+        return no("a program's name has no `=`", "write `NAME=value` before the command, unquoted");
+    }
+    if program.starts_with('-') || program.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return no("this is not a program's name", "");
+    }
+    Ok(())
+}
+
+/// What redirections touch.
+fn redirected(invocation: &Invocation) -> Vec<Touched> {
+    let directory = invocation.directory.as_deref();
+    let touched = |written: &String, access: Access| Touched {
+        path: normal(written, directory),
+        written: written.clone(),
+        access,
+        deep: false,
+        certain: true,
+    };
+    let reads = invocation.reads.iter().map(|path| touched(path, Access::Read));
+    reads.chain(invocation.writes.iter().map(|path| touched(path, Access::Write))).collect()
 }

@@ -6,11 +6,26 @@
 //! Where its guarantee ends: it decides what is *started*. What a started program then does is its own affair, which is
 //! why programs that start others are refused, closed by flags, or make a rule a guardrail ([`Assurance`]).
 
+mod check;
 mod cleared;
+mod environment;
+mod facts;
+mod flags;
 mod input;
 mod judge;
+mod paths;
+mod programs;
+mod protected;
+mod reading;
+mod rule;
+mod sets;
+mod shown;
+mod text;
 
-pub use cleared::{Cleared, Own};
+#[cfg(test)]
+mod tests;
+
+pub use cleared::{Carrier, Cleared, Own};
 pub use input::{CommandsInput, RuleInput};
 pub use judge::{Commands, RuleSummary};
 

@@ -1,0 +1,262 @@
+//! Paths that no rule opens: secrets, other processes, disks; and for writing, what others would run.
+
+use super::facts::{Access, Touched};
+use super::paths::PathPattern;
+
+/// Neither read nor written. `default` in `protectedPaths` stands for both lists.
+pub(crate) const UNREAD: &[&str] = &[
+    "/var/run/secrets/**",
+    "/run/secrets/**",
+    "/var/lib/kubelet/**",
+    "/etc/kubernetes/**",
+    "/etc/shadow*",
+    "/etc/gshadow*",
+    "/etc/ssh/ssh_host_*",
+    "/etc/ssl/private/**",
+    "/etc/krb5.keytab",
+    "/proc/*/environ",
+    "/proc/*/task/*/environ",
+    "/proc/*/mem",
+    "/proc/*/task/*/mem",
+    "/proc/*/auxv",
+    "/proc/*/task/*/auxv",
+    "/proc/*/root/**",
+    "/proc/*/cwd/**",
+    "/proc/*/fd/**",
+    "/proc/*/map_files/**",
+    "/proc/*/exe",
+    "/proc/*/task/*/root/**",
+    "/proc/*/task/*/cwd/**",
+    "/proc/*/task/*/fd/**",
+    "/proc/*/task/*/exe",
+    "/dev/fd/**",
+    "/proc/kcore",
+    "/proc/kallsyms",
+    "/proc/kmsg",
+    "/proc/keys",
+    "/sys/kernel/debug/**",
+    "/sys/kernel/security/**",
+    "/sys/kernel/tracing/**",
+    "/sys/firmware/**",
+    "/sys/fs/bpf/**",
+    "/dev/mem",
+    "/dev/kmem",
+    "/dev/port",
+    "/dev/sd*",
+    "/dev/vd*",
+    "/dev/xvd*",
+    "/dev/nvme*",
+    "/dev/hd*",
+    "/dev/dm-*",
+    "/dev/mapper/**",
+    "/dev/loop*",
+    "/dev/disk/**",
+    "/root/.ssh/**",
+    "/home/*/.ssh/**",
+    "/root/.kube/**",
+    "/home/*/.kube/**",
+    "/root/.aws/**",
+    "/home/*/.aws/**",
+    "/root/.gnupg/**",
+    "/home/*/.gnupg/**",
+    "/root/.config/gcloud/**",
+    "/home/*/.config/gcloud/**",
+    "**/.ssh/id_*",
+    "**/.kube/config",
+    "**/.docker/config.json",
+    "**/.dockercfg",
+    "**/.netrc",
+    "**/.pgpass",
+    "**/.my.cnf",
+    "**/.git-credentials",
+    "**/.vault-token",
+    "**/.bash_history",
+    "**/.psql_history",
+    "**/.mysql_history",
+];
+
+/// Read, but not written: programs, libraries, accounts, and what programs read before they begin.
+pub(crate) const UNWRITTEN: &[&str] = &[
+    "/bin/**",
+    "/sbin/**",
+    "/usr/bin/**",
+    "/usr/sbin/**",
+    "/usr/local/bin/**",
+    "/usr/local/sbin/**",
+    "/usr/libexec/**",
+    "/lib/**",
+    "/lib32/**",
+    "/lib64/**",
+    "/libx32/**",
+    "/usr/lib/**",
+    "/usr/lib32/**",
+    "/usr/lib64/**",
+    "/usr/local/lib/**",
+    "/usr/local/lib64/**",
+    "/boot/**",
+    "/proc/**",
+    "/sys/**",
+    "/dev/**",
+    "/etc/ld.so.*",
+    "/etc/ld.so.conf.d/**",
+    "/etc/ld-musl*",
+    "/etc/passwd*",
+    "/etc/group*",
+    "/etc/subuid*",
+    "/etc/subgid*",
+    "/etc/sudoers*",
+    "/etc/sudoers.d/**",
+    "/etc/doas*",
+    "/etc/cron*/**",
+    "/etc/cron*",
+    "/etc/at.*",
+    "/var/spool/cron/**",
+    "/etc/profile*",
+    "/etc/profile.d/**",
+    "/etc/environment",
+    "/etc/bash*",
+    "/etc/zsh*/**",
+    "/etc/zsh*",
+    "/etc/inputrc",
+    "/etc/pam.d/**",
+    "/etc/security/**",
+    "/etc/nsswitch.conf",
+    "/etc/init.d/**",
+    "/etc/systemd/**",
+    "/etc/rc*",
+    "/etc/vim/**",
+    "/etc/sysless",
+    "/etc/psqlrc",
+    "/etc/postgresql-common/**",
+    "/etc/mysql/**",
+    "/etc/my.cnf*",
+    "/etc/gitconfig",
+    "/etc/wgetrc",
+    "/etc/topdefaultrc",
+    "/etc/ssh/**",
+    "/root/.config/**",
+    "/home/*/.config/**",
+    "**/.bash*",
+    "**/.profile",
+    "**/.zsh*",
+    "**/.zprofile",
+    "**/.zlogin",
+    "**/.kshrc",
+    "**/.mkshrc",
+    "**/.shrc",
+    "**/.ashrc",
+    "**/.cshrc",
+    "**/.tcshrc",
+    "**/.login",
+    "**/.inputrc",
+    "**/.ssh/**",
+    "**/.vimrc",
+    "**/.gvimrc",
+    "**/.vim/**",
+    "**/.exrc",
+    "**/.less",
+    "**/.lesskey",
+    "**/.lessfilter",
+    "**/.toprc",
+    "**/.htoprc",
+    "**/procps/**",
+    "**/.psqlrc",
+    "**/.sqliterc",
+    "**/.mylogin.cnf",
+    "**/.curlrc",
+    "**/.wgetrc",
+    "**/.gitconfig",
+    "**/.git/**",
+    "**/.gdbinit",
+    "**/.rediscli*",
+    "**/.digrc",
+    "**/authorized_keys*",
+];
+
+/// Nothing is there to protect.
+const HARMLESS: [&str; 6] =
+    ["/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero"];
+/// Trees of which it is known that nobody's home is in them, so that they can be searched although some patterns begin
+/// with `**`.
+const WITHOUT_HOMES: [&str; 2] = ["/var/log", "/usr/share"];
+
+/// Whether a path is one of those that every process has and that hold nothing.
+pub(crate) fn harmless(path: &str) -> bool {
+    HARMLESS.contains(&path) || path == "/dev/shm" || path.starts_with("/dev/shm/")
+}
+
+/// The lists that hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protected {
+    closed: Vec<PathPattern>,
+    unread: Vec<PathPattern>,
+    unwritten: Vec<PathPattern>,
+}
+
+impl Protected {
+    /// The default lists, or others: patterns, with `read:` or `write:` before those that mean only that, and `default` for
+    /// the default ones.
+    ///
+    /// # Errors
+    /// Which one, and what is wrong with it.
+    pub(crate) fn parse(given: Option<&[String]>) -> Result<Self, (usize, String)> {
+        let mut lists = Self { closed: Vec::new(), unread: Vec::new(), unwritten: Vec::new() };
+        let usual = ["default".to_owned()];
+        for (at, one) in given.unwrap_or(&usual).iter().enumerate() {
+            let wrong = |problem| (at, problem);
+            if one == "default" {
+                for pattern in UNREAD {
+                    lists.closed.push(PathPattern::parse(pattern).map_err(wrong)?);
+                }
+                for pattern in UNWRITTEN {
+                    lists.unwritten.push(PathPattern::parse(pattern).map_err(wrong)?);
+                }
+            } else if let Some(pattern) = one.strip_prefix("write:") {
+                lists.unwritten.push(PathPattern::parse(pattern).map_err(wrong)?);
+            } else if let Some(pattern) = one.strip_prefix("read:") {
+                lists.unread.push(PathPattern::parse(pattern).map_err(wrong)?);
+            } else {
+                lists.closed.push(PathPattern::parse(one).map_err(wrong)?);
+            }
+        }
+        Ok(lists)
+    }
+
+    /// The pattern that protects what is touched.
+    pub(crate) fn hit(&self, touched: &Touched) -> Option<&str> {
+        let rooted;
+        let path = match &touched.path {
+            Some(path) => path,
+            None => {
+                // Not known where from: at least not from the root, where most containers begin.
+                rooted = super::paths::normal(&touched.written, Some("/"))?;
+                &rooted
+            }
+        };
+        if harmless(path) {
+            return None;
+        }
+        let unread = if touched.access == Access::Write { &[] } else { self.unread.as_slice() };
+        let unwritten = if touched.access == Access::Read { &[] } else { self.unwritten.as_slice() };
+        let mut all = self.closed.iter().chain(unread).chain(unwritten);
+        all.find(|pattern| reached(pattern, path, touched)).map(PathPattern::source)
+    }
+}
+
+/// Whether a pattern means a path, or something below it. One that begins with `**` could be below anything: for what is
+/// read that counts, except in trees without homes; what is written or moved as a whole is not thereby known to anybody.
+pub(crate) fn reached(pattern: &PathPattern, path: &str, touched: &Touched) -> bool {
+    if pattern.matches(path) {
+        return true;
+    }
+    if !touched.deep {
+        return false;
+    }
+    if !pattern.floats() {
+        return pattern.reaches_below(path);
+    }
+    let homeless = WITHOUT_HOMES
+        .iter()
+        .any(|tree| path.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    pattern.continues(path) || (touched.access == Access::Read && !homeless)
+}

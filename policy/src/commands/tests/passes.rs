@@ -1,0 +1,169 @@
+//! What the named sets let pass: what people type while something is wrong.
+
+use super::*;
+
+#[test]
+fn observing_is_possible_without_thinking_about_rules() {
+    let commands = sets(&["observe"]);
+    for line in [
+        "ps aux",
+        "ps -ef",
+        "ps auxww",
+        "ps -eo pid,ppid,cmd --sort=-rss",
+        "ps -fp 1",
+        "ps -T -p 17",
+        "top -b -n 1",
+        "top",
+        "ls -la /etc",
+        "ls",
+        "ls -lhtr /var/log/app",
+        "cat /var/log/app/a.log",
+        "tail -f /var/log/app.log",
+        "tail -n 100 /var/log/app.log",
+        "tail -100f /var/log/app.log",
+        "head -20 /var/log/x",
+        "grep -rn ERROR /var/log",
+        "grep -c 500 /var/log/a",
+        "grep -A5 -i timeout /var/log/a /var/log/b",
+        "zgrep ERROR /var/log/a.gz",
+        "df -h",
+        "free -m",
+        "uptime",
+        "ss -tlnp",
+        "netstat -tulpen",
+        "ip a",
+        "ip addr show",
+        "ip -s link show eth0",
+        "ip route",
+        "ip r",
+        "dig +short example.com",
+        "dig @10.0.0.1 example.com A",
+        "nslookup -type=A db",
+        "curl -s http://localhost:8080/health",
+        "curl -sS -o /dev/null -w %{http_code} http://127.0.0.1:9090/metrics",
+        "curl -v localhost:8080/a?b=c",
+        "curl http://[::1]:8080/",
+        "curl -H X-Debug:_1 http://localhost/",
+        "wget -qO- http://localhost:8080/health",
+        "jcmd 1 Thread.print",
+        "jcmd 1 VM.flags",
+        "jcmd -l",
+        "jcmd",
+        "jstack 1",
+        "jstat -gcutil 1 1000",
+        "jps -l",
+        "jmap -histo 1",
+        "date",
+        "date +%s",
+        "date -u",
+        "id",
+        "hostname",
+        "hostname -f",
+        "find / -name core",
+        "find /var/log -name *.log -mmin -10",
+        "find /var/log -type f -exec grep -l ERROR {} ;",
+        "find /var/log -name *.log -exec wc -l {} +",
+        "awk {print_$1} /var/log/a",
+        "sed -n 1,10p /var/log/a",
+        "sort -k2 -n /var/log/a",
+        "timeout 5 cat /var/log/a",
+        "nice -n 10 grep x /var/log/a",
+        "env LANG=C sort /var/log/a",
+        "wc -l",
+        "uniq -c",
+        "cut -d: -f1",
+        "stat /etc/passwd",
+        "du -sh /var/log",
+        "readlink -f /var/log",
+        "lsof -p 1",
+        "/usr/bin/ps -ef",
+        "ls -l /proc/1",
+        "getent hosts db",
+        "cat",
+        "pgrep -fl java",
+        "htop",
+    ] {
+        assert!(cleared(&commands, line).is_ok(), "{line}: {:?}", cleared(&commands, line));
+    }
+}
+
+#[test]
+fn debugging_adds_signals_and_the_network() {
+    let commands = sets(&["debug"]);
+    for line in [
+        "kill -TERM 17",
+        "kill -HUP 1",
+        "kill -s QUIT 17",
+        "kill -15 17 18",
+        "kill -SIGUSR1 17",
+        "kill 17",
+        "pkill -USR2 nginx",
+        "ping -c 3 db",
+        "nc -z -w 3 db 5432",
+        "nc -zv db 5432",
+        "tcpdump -i eth0 -nn -c 10 port 80",
+        "cat /var/log/a",
+        "curl -I https://example.com/",
+        "traceroute -n db",
+    ] {
+        assert!(cleared(&commands, line).is_ok(), "{line}: {:?}", cleared(&commands, line));
+    }
+}
+
+#[test]
+fn databases_are_read_with_one_statement_and_a_session_that_could_not_write() {
+    let commands = sets(&["database-read"]);
+    assert_eq!(
+        cleared(&commands, "psql -h db -U app -d orders -c SELECT_count(*)_FROM_orders"),
+        Ok("env PGOPTIONS=-c default_transaction_read_only=on psql -X -P pager=off -h db -U app -d orders -c SELECT count(*) FROM orders".to_owned())
+    );
+    for line in [
+        "psql -c \\dt",
+        "psql -l",
+        "redis-cli get key",
+        "redis-cli -h cache INFO",
+        "redis-cli --scan --pattern a*",
+        "sqlite3 /app/a.db select_1",
+    ] {
+        assert!(cleared(&commands, line).is_ok(), "{line}: {:?}", cleared(&commands, line));
+    }
+    let mysql = cleared(&commands, "mysql -h db -e SHOW_PROCESSLIST\\G").unwrap();
+    assert!(mysql.starts_with("mysql --init-command=SET SESSION TRANSACTION READ ONLY -h db -e"), "{mysql}");
+}
+
+#[test]
+fn pagers_are_closed_by_what_runs_rather_than_by_trust() {
+    let commands = sets(&["observe"]);
+    assert_eq!(cleared(&commands, "less +G /var/log/a").unwrap(), "env LESSSECURE=1 less -L +G /var/log/a");
+    assert_eq!(
+        cleared(&commands, "timeout 9 less /var/log/a").unwrap(),
+        "timeout 9 env LESSSECURE=1 less -L /var/log/a"
+    );
+    assert_eq!(cleared(&commands, "htop").unwrap(), "htop --readonly");
+    let vim = allowing(vec![RuleInput { writes: texts(&["/app/**"]), ..rule(&["vim"]) }]);
+    assert_eq!(cleared(&vim, "vim /app/a").unwrap(), "vim -Z /app/a");
+    assert!(matches!(judged(&vim, "vim /app/a").assurance, Assurance::Guardrail { .. }));
+}
+
+#[test]
+fn the_streams_of_an_allowed_command_can_be_redirected_where_its_rule_says() {
+    let commands = allowing(vec![RuleInput {
+        reads: texts(&["/app/**"]),
+        writes: texts(&["/tmp/**"]),
+        ..rule(&["sort"])
+    }]);
+    let judge = |reads: &[&str], writes: &[&str]| {
+        let own = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+        commands
+            .judge(&Invocation { reads: own(reads), writes: own(writes), ..at("/app", "sort") }, Way::Guarded)
+            .cleared
+            .is_some()
+    };
+    assert!(judge(&["in"], &["/tmp/out"]) && judge(&[], &["/dev/null"]) && judge(&["/app/x/in"], &[]));
+    assert!(
+        !judge(&["/etc/passwd"], &[])
+            && !judge(&[], &["/app/out"])
+            && !judge(&["../etc/passwd"], &[])
+            && !judge(&[], &["/tmp/../etc/x"])
+    );
+}
