@@ -17,7 +17,7 @@ use std::ops::Range;
 pub use expand::{Field, Variables, expand, expand_one, expand_target};
 pub use glob::{Glob, Matcher, TooLarge};
 pub use parse::parse;
-pub use survey::{Survey, survey};
+pub use survey::{Survey, nested, survey};
 
 /// The longest line, in bytes.
 pub const LONGEST_LINE: usize = 16 * 1024;

@@ -10,6 +10,7 @@ mod word;
 
 use lexer::{How, Kind, Lexer, Token};
 use word::Place;
+pub(super) use word::is_name;
 
 use super::{
     LONGEST_LINE, LineError, MOST_COMMANDS, MOST_WORDS, Part, Pipeline, RedirectTo, Redirection, Script,

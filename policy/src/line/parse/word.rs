@@ -58,7 +58,7 @@ impl Reading {
 }
 
 /// Whether a name can be a variable's.
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::line) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
