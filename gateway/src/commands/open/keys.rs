@@ -46,6 +46,8 @@ enum State {
     Character(u32, u8, u32),
     /// After Ctrl-X.
     ControlX,
+    /// After Ctrl-V or Ctrl-Q: the next key is a character.
+    Quoted,
 }
 
 /// Tells keys apart.
@@ -59,7 +61,7 @@ impl Keys {
         Self { state: State::Ground }
     }
 
-    /// Whether a sequence or character has begun and not ended.
+    /// Whether something has begun and not ended.
     pub(super) fn in_the_middle(&self) -> bool {
         self.state != State::Ground
     }
@@ -75,6 +77,7 @@ impl Keys {
             _ => {}
         }
         match (state, byte) {
+            (State::Quoted, byte) if byte < 0x80 => Some(Key::Other),
             (State::ControlX, 0x05) => Some(Key::Editor),
             (State::ControlX, 0x18) => self.go(State::ControlX),
             (State::ControlX, _) => Some(Key::Other),
@@ -112,6 +115,7 @@ impl Keys {
             0x00 => Some(Key::Nothing),
             0x7f => Some(Key::Erase),
             0x15 => Some(Key::Kill),
+            0x11 | 0x16 => self.go(State::Quoted),
             0x18 => self.go(State::ControlX),
             0x1b => self.go(State::Escape),
             0x20..=0x7e => Some(Key::Text(char::from(byte))),

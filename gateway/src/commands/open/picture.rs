@@ -7,6 +7,8 @@
 use avt::parser::{Function, Osc, ShellIntegration};
 use avt::{Line, ScreenKind, Terminal};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::terminal::{Follower, Size};
 
 /// Output not yet emulated; more than this is worked off at once.
@@ -178,9 +180,12 @@ impl Picture {
         found
     }
 
-    /// Width of the screen in columns.
-    pub(super) fn columns(&self) -> usize {
-        self.follower.terminal.size().0
+    /// A row as one that goes on in the next one without a line's end between them.
+    pub(super) fn filled(&self, text: &str) -> String {
+        let columns = self.follower.terminal.size().0;
+        let over = text.width() % columns;
+        let missing = if over == 0 { 0 } else { columns - over };
+        format!("{text}{}", " ".repeat(missing))
     }
 
     pub(super) fn watch(&mut self, watch: Watch) {
@@ -213,7 +218,6 @@ impl Picture {
     }
 
     /// What is kept, in bytes, beside the emulator's own rows.
-    #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
         self.pending.capacity() + self.left.iter().map(|row| row.text.len()).sum::<usize>()
     }

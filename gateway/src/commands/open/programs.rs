@@ -58,8 +58,15 @@ impl Programs {
     pub(super) fn left(&mut self, row: &Row, prompt: Option<usize>) -> Option<Noticed> {
         if let Some(prompt) = prompt.filter(|length| *length > 0) {
             let text = squashed(row.text.get(prompt..)?);
-            let at = self.shown.iter().position(|shown| *shown == text)?;
-            self.shown.remove(at);
+            if text.is_empty() {
+                return None;
+            }
+            let waits = |waiting: &Waiting| waiting.typed.as_ref().is_some_and(|typed| **typed == text);
+            if let Some(at) = self.shown.iter().position(|shown| *shown == text) {
+                self.shown.remove(at);
+            } else {
+                self.waiting.remove(self.waiting.iter().position(waits)?);
+            }
             return Some(Noticed::Ahead(text));
         }
         let waiting = self.waiting.front()?;

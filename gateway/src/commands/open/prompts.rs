@@ -30,10 +30,6 @@ pub(super) struct Prompts {
 }
 
 impl Prompts {
-    pub(super) fn none_yet(&self) -> bool {
-        self.known.is_empty()
-    }
-
     pub(super) fn mark(&mut self, left: &str) {
         if !left.is_empty() && left.len() <= LONGEST {
             self.marked = Some(left.to_owned());

@@ -80,10 +80,20 @@ pub(super) enum Noticed {
     Editor,
 }
 
+/// What rids a shell of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wipe {
+    /// Sent first, with time to be read: what comes then empties the terminal's queue.
+    pub(super) first: Option<u8>,
+    pub(super) then: u8,
+}
+
 /// A line's end that waits.
 #[derive(Debug)]
 struct Held {
     byte: u8,
+    /// An escape sequence had begun before it.
+    within: bool,
     since: Duration,
     /// Given away for judging.
     judged: Option<Line>,
@@ -118,11 +128,15 @@ pub(super) struct Reader {
     /// The lines before this one that it may continue, and whether it surely does.
     before: String,
     unfinished: bool,
+    /// A line that was wiped, until a prompt shows that the shell gave it up.
+    wiped: Option<String>,
     /// What the row must say when the cursor leaves it.
     expected: Option<String>,
     noticed: VecDeque<Noticed>,
     last_output: Duration,
     last_key: Duration,
+    /// A full-screen program had the screen when somebody last looked.
+    full: bool,
     gave_up: bool,
 }
 
@@ -142,10 +156,12 @@ impl Reader {
             last: None,
             before: String::new(),
             unfinished: false,
+            wiped: None,
             expected: None,
             noticed: VecDeque::new(),
             last_output: Duration::ZERO,
             last_key: Duration::ZERO,
+            full: false,
             gave_up: false,
         }
     }
@@ -174,6 +190,12 @@ impl Reader {
     pub(super) fn alternate(&mut self) -> bool {
         self.picture.settle();
         self.picture.alternate()
+    }
+
+    /// Whether the cursor stands at the beginning of an empty row.
+    pub(super) fn at_margin(&mut self) -> bool {
+        self.picture.settle();
+        self.picture.row().text.is_empty()
     }
 
     /// How many bytes may be given to [`Reader::input`] now.
@@ -222,6 +244,7 @@ impl Reader {
         if self.queue.is_empty() {
             return Next::Idle;
         }
+        self.left_full_screen(now);
         if let Some(until) = self.blocked(now) {
             return Next::Wait(until);
         }
@@ -230,9 +253,10 @@ impl Reader {
             && self.starting.is_none()
             && let Some(byte) = self.queue.pop_front()
         {
+            let within = self.keys.in_the_middle();
             match self.keys.feed(byte) {
                 None => out.push(byte),
-                Some(key) => self.key(key, byte, &mut out, now),
+                Some(key) => self.key(key, (byte, within), &mut out, now),
             }
         }
         if out.is_empty() { self.poll_held(now) } else { Next::Pass(out) }
@@ -263,6 +287,17 @@ impl Reader {
         self.starting = Some((now, now + wait));
     }
 
+    /// A full-screen program that ended leaves its shell to show a prompt.
+    fn left_full_screen(&mut self, now: Duration) {
+        if std::mem::take(&mut self.full) {
+            self.full = self.alternate();
+            if !self.full && self.starting.is_none() {
+                self.picture.count_from_here();
+                self.starting = Some((Duration::ZERO, now + START));
+            }
+        }
+    }
+
     /// Until when what is typed has to wait for a prompt.
     fn blocked(&mut self, now: Duration) -> Option<Duration> {
         let (since, until) = self.starting?;
@@ -280,7 +315,8 @@ impl Reader {
             || !self.before.is_empty() && left == super::prompts::CONTINUED;
         let at_prompt = ended && prompt && self.picture.between_sequences() && row.cursor == row.text.len();
         let asking = ended && !left.trim().is_empty() && self.last_output > since;
-        if self.picture.alternate() || at_prompt || asking && now >= self.last_output + ASKING {
+        self.full |= self.picture.alternate();
+        if self.full || at_prompt || asking && now >= self.last_output + ASKING {
             self.starting = None;
             return None;
         }
@@ -350,19 +386,22 @@ impl Reader {
     }
 
     /// The line may not run: what to send to be rid of it. What was typed behind it is dropped.
-    pub(super) fn wipe(&mut self, now: Duration) -> Vec<u8> {
-        self.held = None;
+    pub(super) fn wipe(&mut self, now: Duration) -> Wipe {
+        let held = self.held.take();
+        let within = held.as_ref().is_some_and(|held| held.within);
+        self.wiped = held.and_then(|held| held.judged).map(|line| line.text);
         self.gave_up = false;
         self.queue.clear();
         self.expected = None;
         self.given_up(now, START);
         // Ctrl-C drops the line in every shell and in the terminal's own line discipline, also one that spans rows; and
         // where something ignores it the line still stands, unread, and is judged again at the next Enter.
-        vec![0x03]
+        // A shell in the middle of an escape sequence would keep the line: Ctrl-G ends that first.
+        Wipe { first: within.then_some(0x07), then: 0x03 }
     }
 
-    #[cfg(test)]
-    pub(super) fn kept(&self) -> usize {
+    /// What is kept, in bytes, beside the emulator's own rows.
+    fn kept(&self) -> usize {
         self.picture.kept() + self.queue.len() + self.before.len() + self.noticed.len() * line::LONGEST_LINE
     }
 }
@@ -382,8 +421,11 @@ pub(super) fn search_line(row: &str) -> Option<(&str, &str)> {
     splits.next().or_else(|| rest.split_once("':").map(|(pattern, _)| (pattern, "")))
 }
 
+mod fuzz;
 mod read;
 mod typing;
+
+pub(super) use fuzz::through as fuzz;
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,7 @@ impl Reader {
             let soon = answered && typed.is_empty() && quiet_at > now;
             return Next::Wait(if soon { quiet_at.min(end) } else { end });
         }
+        let region = region.or_else(|| self.over_rows(&self.picture.row()));
         let line = self.line(region, agree, &typed);
         if line.lost.is_none() && line.text.trim().is_empty() {
             // An empty line does nothing.
@@ -111,7 +112,8 @@ impl Reader {
             let text = row.text.get(at..).unwrap_or_default().to_owned();
             return Some(Region { left: text.clone(), text, pattern: None });
         }
-        self.typed.rows().then(|| self.over_rows(&row)).flatten()
+        let ours = matches!(self.place.whose, Some(Whose::Shell(_)));
+        (ours || self.typed.rows()).then(|| self.over_rows(&row)).flatten()
     }
 
     /// Input over several rows with line ends between them.
@@ -131,10 +133,25 @@ impl Reader {
             return None;
         }
         rows.reverse();
-        let left = rows.iter().map(|(_, left)| left.as_str()).collect::<Vec<_>>().join("\n");
+        let lefts: Vec<String> = rows.iter().map(|(_, left)| left.clone()).collect();
         let mut texts: Vec<String> = rows.into_iter().map(|(text, _)| text).collect();
         texts.extend(self.picture.below(row).into_iter().map(|row| row.text));
-        Some(Region { text: texts.join("\n"), left, pattern: None })
+        Some(Region { text: self.rows_joined(texts), left: self.rows_joined(lefts), pattern: None })
+    }
+
+    /// Rows as one text. An editor that asks for pastes in brackets can hold line ends, and wraps as terminals do; others
+    /// hold none, and some end each row themselves.
+    fn rows_joined(&self, rows: Vec<String>) -> String {
+        if self.picture.bracketed() {
+            return rows.join("\n");
+        }
+        let last = rows.len().saturating_sub(1);
+        let row = |(n, row): (usize, &String)| {
+            let before = if n == 0 { self.place.prompt.as_str() } else { "" };
+            let filled = self.picture.filled(&format!("{before}{row}"));
+            if n == last { row.clone() } else { filled.get(before.len()..).unwrap_or(row).to_owned() }
+        };
+        rows.iter().enumerate().map(row).collect()
     }
 
     /// Where the input begins in a row, behind its prompt.

@@ -180,7 +180,7 @@ fn a_burst_is_cut_at_each_line_and_waits_for_the_prompt() {
     bench.shows("rm x");
     assert_eq!(read(bench.next()), "rm x");
     // A line that may not run takes the rest with it.
-    assert_eq!(bench.reader.wipe(bench.now), [0x03]);
+    assert_eq!(bench.reader.wipe(bench.now), Wipe { first: None, then: 0x03 });
     assert_eq!(bench.next(), Next::Idle);
     bench.shows("^C\r\n$ ");
     assert_eq!(read(bench.echoed("true")), "true");

@@ -7,7 +7,7 @@ use super::super::prompts::{CONTINUED, Whose};
 use super::{AFTER_INTERRUPT, Held, Noticed, Place, Reader, search_line};
 
 impl Reader {
-    pub(super) fn key(&mut self, key: Key, byte: u8, out: &mut Vec<u8>, now: Duration) {
+    pub(super) fn key(&mut self, key: Key, (byte, within): (u8, bool), out: &mut Vec<u8>, now: Duration) {
         if self.place.whose.is_none() {
             self.begin();
         }
@@ -20,7 +20,7 @@ impl Reader {
             Key::Enter => {
                 // Ctrl-O is a shell's only where a shell reads.
                 if self.shell_reads() {
-                    self.held = Some(Held { byte, since: now, judged: None });
+                    self.held = Some(Held { byte, within, since: now, judged: None });
                 } else {
                     out.push(byte);
                     self.programs.entered(&self.typed, &self.place.prompt, self.picture.alternate());
@@ -31,7 +31,7 @@ impl Reader {
             Key::End => {
                 // In a terminal's own line discipline it ends a line like Enter does.
                 if self.typed.any() && !self.picture.bracketed() && self.shell_reads() && self.at_end() {
-                    self.held = Some(Held { byte, since: now, judged: None });
+                    self.held = Some(Held { byte, within, since: now, judged: None });
                 } else {
                     out.push(byte);
                     if self.typed.any() { self.typed.edited() } else { self.new_line() }
@@ -86,8 +86,21 @@ impl Reader {
         if let Some(mark) = self.picture.take_mark() {
             self.prompts.mark(&mark);
         }
+        self.full |= self.picture.alternate();
         let row = self.picture.row();
         let left = row.left().to_owned();
+        if self.prompts.recognises(&left, self.last.as_deref())
+            || self.prompts.begins(&left).is_some()
+            || self.full
+        {
+            self.wiped = None;
+        } else if let Some(wiped) = &self.wiped {
+            // It may still stand in the shell's editor, in front of what comes now.
+            self.before = format!("{wiped}\n");
+            self.typed.edited();
+            self.place = Place { whose: Some(Whose::Shell(0)), prompt: String::new(), continued: true };
+            return;
+        }
         let surely = self.unfinished && self.prompts.begins(&left).is_none();
         let likely = left == CONTINUED && self.picture.ends() <= 1;
         let (whose, continued) = if self.picture.alternate() {

@@ -4,41 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Runs a reader over arbitrary bytes: the first of each piece says what it is.
-pub(super) fn through(pieces: &[(u8, Vec<u8>)]) {
-    let mut reader = Reader::new(SIZE);
-    let (mut now, mut sent, mut got) = (Duration::ZERO, 0, 0);
-    for (kind, bytes) in pieces {
-        now += Duration::from_millis(u64::from(*kind));
-        match kind % 4 {
-            0 => reader.output(bytes, now),
-            1 => reader.resize(Size::bounded(u32::from(*kind), bytes.len() as u32)),
-            _ => {
-                sent += bytes.len();
-                reader.input(bytes);
-            }
-        }
-        // Each step passes something, waits, or gives a line away: there is an end.
-        for _ in 0..bytes.len() * 2 + 4 {
-            match reader.poll(now) {
-                Next::Pass(bytes) => got += bytes.len(),
-                Next::Wait(until) => {
-                    assert!(until > now);
-                    now = until;
-                }
-                Next::Line(line) if line.text.len() % 3 == 0 => {
-                    reader.wipe(now);
-                }
-                Next::Line(_) => got += reader.pass(now).len(),
-                Next::Idle => break,
-            }
-        }
-        while reader.next_notice().is_some() {}
-        assert!(got <= sent, "{got} bytes came out of {sent}");
-        assert!(reader.kept() < 4 * MOST_QUEUED, "{}", reader.kept());
-    }
-}
-
 fn piece() -> impl Strategy<Value = (u8, Vec<u8>)> {
     let fragments = prop::sample::select(vec![
         &b"\r"[..],
@@ -95,7 +60,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn arbitrary_bytes_never_break_it(pieces in prop::collection::vec(piece(), 0..24)) {
-        through(&pieces);
+        let mut data = Vec::new();
+        for (kind, bytes) in pieces {
+            data.push(kind);
+            data.push(u8::try_from(bytes.len().min(255)).expect("bounded"));
+            data.extend(bytes.into_iter().take(255));
+        }
+        super::super::fuzz::through(&data);
+    }
+}
+
+#[test]
+fn random_bytes_never_break_it() {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..200 {
+        let data: Vec<u8> = (0..600)
+            .map(|_| {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                (seed >> 32) as u8
+            })
+            .collect();
+        super::super::fuzz::through(&data);
     }
 }
 

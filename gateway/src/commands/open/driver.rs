@@ -1,0 +1,280 @@
+//! Between the halves: waits at a line's end, asks the rules, puts on record, and passes the end on or wipes the line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sallyport_policy::commands::{OnDenied, OnLostTrack, Verdict, Way};
+
+use super::blot::blotted;
+use super::judged::{Judge, Judged, unjudged};
+use super::reader::{Line, Next, Noticed};
+use super::shared::Shared;
+use super::{Closed, Input};
+use crate::commands::{Answer, Desk, Note, Unrecorded};
+
+/// A refusal.
+const REFUSED: u8 = 77;
+/// A shell has read a key after this long.
+const READ: Duration = Duration::from_millis(50);
+/// It cannot be recorded.
+const UNRECORDED: u8 = 79;
+
+/// See the module.
+pub(super) struct Driver<I, D> {
+    pub(super) shared: Arc<Shared<I>>,
+    pub(super) desk: Arc<D>,
+    pub(super) commands: Option<Arc<dyn Judge>>,
+}
+
+/// Why it is over.
+enum Over {
+    Unrecorded,
+    Closed,
+    /// It was ended here.
+    Ended,
+}
+
+impl From<Unrecorded> for Over {
+    fn from(_: Unrecorded) -> Self {
+        Self::Unrecorded
+    }
+}
+
+impl From<Closed> for Over {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+impl<I: Input, D: Desk> Driver<I, D> {
+    /// Works until the session is over.
+    pub(super) async fn run(self) {
+        if let Err(Over::Unrecorded) = self.work().await {
+            self.unrecorded().await;
+        }
+        // Nobody may wait for what does not go on.
+        self.shared.state().closed = true;
+        self.shared.drained.notify_waiters();
+    }
+
+    async fn unrecorded(&self) {
+        self.shared.end("this session ends: what is typed cannot be put on record", UNRECORDED).await;
+    }
+
+    async fn work(&self) -> Result<(), Over> {
+        loop {
+            let woken = self.shared.work.notified();
+            let next = {
+                let mut state = self.shared.state();
+                if state.over.is_some() {
+                    return Err(Over::Ended);
+                }
+                if state.busy {
+                    Next::Idle
+                } else if let Some(next) = state.handed.take() {
+                    next
+                } else {
+                    state.reader.poll(self.shared.now())
+                }
+            };
+            match next {
+                Next::Idle => woken.await,
+                Next::Wait(until) => {
+                    let _ = tokio::time::timeout_at(self.shared.at(until), woken).await;
+                }
+                Next::Pass(bytes) => self.shared.send(bytes).await?,
+                Next::Line(line) => self.line(line).await?,
+            }
+        }
+    }
+
+    async fn line(&self, line: Line) -> Result<(), Over> {
+        if let Some(why) = line.lost {
+            self.lost(why, &line.text).await?;
+        }
+        let Some(commands) = &self.commands else {
+            if !line.text.trim().is_empty() {
+                let text = blotted(&line.text);
+                let verdict = unjudged(&text, "no rules");
+                self.note(&text, verdict, None).await?;
+            }
+            return self.pass().await;
+        };
+        let mut judged = commands.judge(&line.text);
+        if judged.denied().is_none()
+            && let Some(or) = &line.or
+        {
+            let other = commands.judge(or);
+            if other.denied().is_some() {
+                judged = other;
+            }
+        }
+        match judged.denied().cloned() {
+            None => {
+                self.notes(judged, None).await?;
+                self.pass().await
+            }
+            Some((command, verdict)) => self.denied(commands.on_denied(), judged, &command, &verdict).await,
+        }
+    }
+
+    async fn denied(
+        &self,
+        on: OnDenied,
+        judged: Judged,
+        command: &str,
+        verdict: &Verdict,
+    ) -> Result<(), Over> {
+        let why = refusal(command, verdict);
+        let line = judged.line.clone();
+        if on == OnDenied::Ask && judged.commands.iter().all(|(_, v)| v.cleared.is_some() || v.can_be_asked) {
+            match self.ask(&line, verdict).await {
+                Answer::Approved { by } => {
+                    self.notes(judged, Some(by.clone())).await?;
+                    self.shared.say(&format!("{by} lets it pass once"));
+                    return self.pass().await;
+                }
+                Answer::Denied(answer) => {
+                    self.notes(judged, None).await?;
+                    self.shared.say(&answer);
+                    return self.wipe().await;
+                }
+            }
+        }
+        self.notes(judged, None).await?;
+        match on {
+            OnDenied::End => {
+                self.desk.remark(&format!("the session ends with a denied command: {why}")).await?;
+                self.shared.end(&format!("{why}; the policy ends the session here"), REFUSED).await;
+                Err(Over::Ended)
+            }
+            OnDenied::Alert => {
+                self.desk.alert(&line, verdict).await?;
+                self.shared.say(&why);
+                self.wipe().await
+            }
+            OnDenied::Tell | OnDenied::Ask => {
+                self.shared.say(&why);
+                self.wipe().await
+            }
+        }
+    }
+
+    async fn ask(&self, line: &str, verdict: &Verdict) -> Answer {
+        let tell = |text: String| self.shared.say(&text);
+        let asked = self.desk.ask(line, verdict, &tell);
+        let gave_up = async {
+            while !self.shared.state().reader.gave_up() {
+                self.shared.gave_up.notified().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = gave_up => Answer::Denied("given up; nothing was run".to_owned()),
+            answer = asked => answer,
+        }
+    }
+
+    async fn pass(&self) -> Result<(), Over> {
+        let bytes = {
+            let mut state = self.shared.state();
+            state.busy = true;
+            state.reader.pass(self.shared.now())
+        };
+        Ok(self.shared.send(bytes).await?)
+    }
+
+    async fn wipe(&self) -> Result<(), Over> {
+        let wipe = {
+            let mut state = self.shared.state();
+            state.busy = true;
+            state.reader.wipe(self.shared.now())
+        };
+        if let Some(first) = wipe.first {
+            self.shared.input.write(vec![first].into()).await?;
+            tokio::time::sleep(READ).await;
+        }
+        Ok(self.shared.send(vec![wipe.then]).await?)
+    }
+
+    async fn notes(&self, judged: Judged, approved_by: Option<String>) -> Result<(), Unrecorded> {
+        let one = judged.commands.len() == 1;
+        for (command, verdict) in judged.commands {
+            let by = approved_by.clone().filter(|_| verdict.cleared.is_none());
+            let line = if one || command.is_empty() { &judged.line } else { &command };
+            self.note(line, verdict, by).await?;
+        }
+        Ok(())
+    }
+
+    async fn note(
+        &self,
+        line: &str,
+        verdict: Verdict,
+        approved_by: Option<String>,
+    ) -> Result<(), Unrecorded> {
+        let note = Note { way: Way::Open, line: line.to_owned(), directory: None, verdict, approved_by };
+        self.desk.note(note).await
+    }
+
+    /// It is no longer known what is typed.
+    async fn lost(&self, why: &str, line: &str) -> Result<(), Over> {
+        let on = self.commands.as_ref().map_or(OnLostTrack::Flag, |commands| commands.on_lost_track());
+        let text = if line.trim().is_empty() { why.to_owned() } else { format!("{why}: {}", blotted(line)) };
+        match on {
+            OnLostTrack::Tolerate => Ok(()),
+            OnLostTrack::Flag => Ok(self.desk.remark(&format!("lost track: {text}")).await?),
+            OnLostTrack::End => {
+                self.desk.remark(&format!("the session ends, lost track: {text}")).await?;
+                self.shared.end(&format!("{why}; the policy ends the session here"), REFUSED).await;
+                Err(Over::Ended)
+            }
+        }
+    }
+
+    /// Puts on record what was seen without being a line to judge.
+    pub(super) async fn noticed(self, noticed: Noticed) {
+        if let Err(Over::Unrecorded) = self.record(noticed).await {
+            self.unrecorded().await;
+        }
+    }
+
+    async fn record(&self, noticed: Noticed) -> Result<(), Over> {
+        match noticed {
+            Noticed::Program(text) => {
+                let text = blotted(&text);
+                Ok(self.note(&text, unjudged(&text, "input to a program"), None).await?)
+            }
+            Noticed::Ahead(text) => {
+                let judged = self.commands.as_ref().map(|commands| commands.judge(&text));
+                let denied = judged.as_ref().is_some_and(|judged| judged.denied().is_some());
+                match judged {
+                    Some(judged) => self.notes(judged, None).await?,
+                    None => self.note(&blotted(&text), unjudged(&blotted(&text), "no rules"), None).await?,
+                }
+                if denied {
+                    self.lost("a line that was typed ahead ran before it could be judged", &text).await?;
+                }
+                Ok(())
+            }
+            Noticed::Changed { read, ran } => {
+                let text = format!("`{}` was read and `{}` ran", blotted(&read), blotted(&ran));
+                self.lost("the shell ran something other than was read", &text).await
+            }
+            Noticed::Editor => {
+                self.lost("the line went to an editor, and what comes back runs unread", "").await
+            }
+        }
+    }
+}
+
+/// One line for the person.
+fn refusal(command: &str, verdict: &Verdict) -> String {
+    let command = if command.is_empty() { "this" } else { command };
+    let mut text = format!("`{command}` was not run: {} ({})", verdict.why, verdict.rule);
+    if let Some(instead) = &verdict.instead {
+        text.push_str("; ");
+        text.push_str(instead);
+    }
+    text
+}

@@ -1,0 +1,1 @@
+//! What the guardrail misses, by name.
