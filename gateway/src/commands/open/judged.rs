@@ -3,10 +3,8 @@
 //! Where its guarantee ends: what the container's shell makes of a text is guessed. Aliases, functions, variables and what
 //! a program then does are not known here.
 
-use sallyport_policy::commands::{
-    Assurance, Cleared, Commands, Invocation, OnDenied, OnLostTrack, Verdict, Way,
-};
-use sallyport_policy::line::{self, Part, RedirectTo, Script, Simple, Survey, Word};
+use sallyport_policy::commands::{Assurance, Cleared, Commands, OnDenied, OnLostTrack, Verdict};
+use sallyport_policy::line;
 
 use super::blot::{blotted, told};
 
@@ -59,27 +57,39 @@ fn judge(commands: &Commands, text: &str) -> Judged {
         let verdict = cannot_know(why, Some("recall the line with the up key instead".to_owned()));
         return Judged { line: blotted(text), commands: vec![(blotted(text), verdict)] };
     }
-    let unfinished = line::parse(text).is_err_and(|error| error.unfinished);
-    let (line, mut judged) = match line::survey(text) {
-        Survey::Known(script) => known(commands, text, &script),
-        Survey::Guessed { commands: found, .. } if !found.is_empty() => {
-            let each = found.into_iter().map(|argv| {
-                judge_one(commands, Invocation { argv, terminal: true, ..Invocation::default() })
-            });
-            let each: Vec<(String, Verdict)> = each.collect();
-            (blotted(text), each)
-        }
-        Survey::Guessed { .. } if unfinished => (blotted(text), Vec::new()),
-        Survey::Guessed { why, .. } => (
-            blotted(text),
-            vec![(blotted(text), cannot_know(why, Some("write it in another way".to_owned())))],
-        ),
-    };
-    if unfinished {
+    let mut verdicts = commands.judge_text(text, None, &Nothing);
+    let line = line_of(text, &verdicts);
+    if line::parse(text).is_err_and(|error| error.unfinished) {
         // It does not run yet; what is missing may make it something else. What is forbidden already stays so.
-        judged.retain(|(_, verdict)| verdict.cleared.is_none() && verdict.rule.starts_with("deny["));
+        let forbids = |rule: &str| rule.starts_with("deny[") || rule == "protected paths";
+        verdicts.retain(|verdict| verdict.cleared.is_none() && forbids(&verdict.rule));
     }
-    Judged { line, commands: judged }
+    let commands = verdicts.into_iter().map(|verdict| (verdict.shown.join(" "), verdict)).collect();
+    Judged { line, commands }
+}
+
+/// The text as it may be kept: as typed, with those words replaced that the verdicts blotted out.
+fn line_of(text: &str, verdicts: &[Verdict]) -> String {
+    let Ok(script) = line::parse(text) else {
+        return match verdicts {
+            [one] => one.shown.join(" "),
+            _ => blotted(text),
+        };
+    };
+    let simples = script.steps.iter().flat_map(|step| &step.pipeline.commands);
+    let same = simples.zip(verdicts).filter(|(simple, verdict)| simple.words.len() == verdict.shown.len());
+    let words = same.flat_map(|(simple, verdict)| simple.words.iter().zip(&verdict.shown));
+    let secrets = words.filter(|(_, shown)| shown.contains("****"));
+    told(text, secrets.map(|(word, shown)| (word.span.clone(), shown.clone())).collect())
+}
+
+/// What variables stand for in the container is not known here.
+struct Nothing;
+
+impl line::Variables for Nothing {
+    fn get(&self, _name: &str) -> Option<&str> {
+        None
+    }
 }
 
 /// A verdict where no rules filter commands, or none apply.
@@ -105,70 +115,6 @@ pub(super) fn cannot_know(why: String, instead: Option<String>) -> Verdict {
         shown: Vec::new(),
         can_be_asked: false,
     }
-}
-
-fn judge_one(commands: &Commands, invocation: Invocation) -> (String, Verdict) {
-    let verdict = commands.judge(&invocation, Way::Open);
-    (verdict.shown.join(" "), verdict)
-}
-
-fn known(commands: &Commands, text: &str, script: &Script) -> (String, Vec<(String, Verdict)>) {
-    let mut out = Vec::new();
-    let mut secrets = Vec::new();
-    for pipeline in script.steps.iter().map(|step| &step.pipeline) {
-        for (index, simple) in pipeline.commands.iter().enumerate() {
-            if let Some(program) = simple.words.first().filter(|word| !literal(word)) {
-                let shown = text.get(program.span.clone()).unwrap_or_default();
-                let why = format!("which program `{shown}` stands for is not known before it runs");
-                out.push((blotted(text), cannot_know(why, Some("name the program".to_owned()))));
-                continue;
-            }
-            let (shown, verdict) = judge_one(commands, invocation(text, simple, index > 0));
-            if verdict.shown.len() == simple.words.len() {
-                let told =
-                    verdict.shown.iter().zip(&simple.words).filter(|(shown, _)| shown.contains("****"));
-                secrets.extend(told.map(|(shown, word)| (word.span.clone(), shown.clone())));
-            }
-            out.push((shown, verdict));
-        }
-    }
-    (told(text, secrets), out)
-}
-
-fn invocation(text: &str, simple: &Simple, piped: bool) -> Invocation {
-    let word = |word: &Word| written(text, word);
-    let mut invocation = Invocation {
-        argv: simple.words.iter().map(word).collect(),
-        environment: simple.assignments.iter().map(|(name, value)| (name.clone(), word(value))).collect(),
-        piped,
-        terminal: true,
-        ..Invocation::default()
-    };
-    for redirection in &simple.redirections {
-        match &redirection.to {
-            RedirectTo::Read(path) => invocation.reads.push(word(path)),
-            RedirectTo::Write(path) | RedirectTo::Append(path) => invocation.writes.push(word(path)),
-            RedirectTo::Same(_) => {}
-        }
-    }
-    invocation
-}
-
-fn literal(word: &Word) -> bool {
-    word.parts.iter().all(|part| matches!(part, Part::Text { .. } | Part::Home))
-}
-
-/// A word without its quotes; what a variable stands for is not known, and stays as it is written.
-fn written(text: &str, word: &Word) -> String {
-    let _ = text;
-    word.parts
-        .iter()
-        .map(|part| match part {
-            Part::Text { text, .. } => text.clone(),
-            Part::Variable { name, .. } => format!("${name}"),
-            Part::Home => "~".to_owned(),
-        })
-        .collect()
 }
 
 /// What bash would replace from its history (`!!`, `!rm`, `^a^b`), if there is something.
@@ -199,6 +145,8 @@ fn history_reference(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use sallyport_policy::commands::{CommandsInput, RuleInput};
+
     use super::*;
 
     #[test]
@@ -213,13 +161,53 @@ mod tests {
         }
     }
 
+    fn rules(allow: &[&str], deny: &[&str]) -> Commands {
+        let rule = |programs: &[&str]| RuleInput {
+            programs: programs.iter().map(|program| (*program).to_owned()).collect(),
+            ..RuleInput::default()
+        };
+        let some = |programs: &[&str]| if programs.is_empty() { Vec::new() } else { vec![rule(programs)] };
+        let input = CommandsInput { allow: some(allow), deny: some(deny), ..CommandsInput::default() };
+        Commands::parse(&input).expect("rules")
+    }
+
+    fn denied(rules: &Commands, text: &str) -> Option<String> {
+        judge(rules, text).denied().map(|(_, verdict)| verdict.rule.clone())
+    }
+
     #[test]
-    fn a_line_that_cannot_be_read_is_denied_and_cannot_be_asked_for() {
-        let rules = Commands::parse(&sallyport_policy::commands::CommandsInput::default()).expect("rules");
-        for text in ["!rm", "rm", "$X -rf /"] {
-            let judged = judge(&rules, text);
-            assert!(judged.denied().is_some(), "{text}");
+    fn what_no_rule_allows_is_denied_and_a_forbid_wins() {
+        let list = rules(&["ls", "cat"], &[]);
+        for text in ["ls -l", "ls | cat", "cat a; ls", ""] {
+            assert_eq!(denied(&list, text), None, "{text}");
         }
-        assert!(judge(&rules, " ").commands.is_empty());
+        for text in
+            ["rm x", "ls; rm x", "$X -rf /", "ls $(rm x)", "!ls", "^a^b", "ls\nrm x", "cat /etc/shadow"]
+        {
+            assert!(denied(&list, text).is_some(), "{text}");
+        }
+        let forbid = rules(&[], &["rm"]);
+        assert_eq!(denied(&forbid, "vim x"), None);
+        for text in ["rm x", "ls && rm x", "ls\nrm x", "sudo rm -rf /"] {
+            assert_eq!(denied(&forbid, text).as_deref(), Some("deny[0]"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_line_passes_unless_it_is_forbidden_already() {
+        let list = rules(&["ls", "echo"], &["rm"]);
+        for text in ["echo 'a", "ls |", "ls &&", "ls \\"] {
+            assert_eq!(denied(&list, text), None, "{text}");
+        }
+        assert!(denied(&list, "echo 'a\nb'; id").is_some());
+    }
+
+    #[test]
+    fn secrets_are_not_in_the_line_that_is_kept() {
+        let list = rules(&["mysql", "ls"], &[]);
+        let judged = judge(&list, "mysql --password=hunter2 shop; ls  -l");
+        assert_eq!(judged.line, "mysql --password=**** shop; ls  -l");
+        assert!(!format!("{:?}", judge(&list, "mysql --password=hunter2 $(x)").line).contains("hunter2"));
+        assert!(!format!("{:?}", judge(&list, "export TOKEN=hunter2 `").line).contains("hunter2"));
     }
 }
