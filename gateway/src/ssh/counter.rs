@@ -49,6 +49,11 @@ impl Counter {
         }
     }
 
+    /// What people call the place.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     fn event(&self, kind: Kind, outcome: Outcome) -> Event {
         let now = self.connection.event(kind, outcome);
         Event {

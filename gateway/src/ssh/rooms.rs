@@ -16,10 +16,11 @@ use crate::access::AccessError;
 use crate::audit::{Kind, Outcome};
 use crate::bridge::{Admitted, BridgeError, Exec, LogOptions, Target};
 use crate::ca::VerifiedCertificate;
+use crate::commands::guarded;
 use crate::lobby::{self, Command, Paper, Reply, Who};
 use crate::record::{self, RecordError, SessionId, SessionKind};
 use sallyport_policy::Action;
-use sallyport_policy::commands::{Cleared, Own};
+use sallyport_policy::commands::{Cleared, Own, ShellKind};
 
 /// Why a session does not begin: the line for the person, and the status.
 pub(super) struct No {
@@ -170,7 +171,7 @@ impl Rooms {
             begun = self.begin(&session, certificate, &command) => begun,
         };
         let (admitted, ledger) = match begun {
-            Ok(begun) => begun,
+            Ok((admitted, ledger)) => (Arc::new(admitted), ledger),
             Err(no) => return refuse(&output, &no).await,
         };
         match command {
@@ -196,7 +197,7 @@ impl Rooms {
                         let tty = session.terminal.as_ref().map(|terminal| terminal.size);
                         self.gateway.bridge.exec(&admitted, Exec { command: cleared, tty, stdin: true }).await
                     }
-                    Ok(Ready::Shell) => self.shell(&session, &admitted).await,
+                    Ok(Ready::Shell) => return self.some_shell(session, admitted, ledger).await,
                     Err(no) => return turned_away(&output, ledger, no).await,
                 };
                 self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
@@ -265,6 +266,35 @@ impl Rooms {
         let desk = self.counter(admitted, ledger);
         let terminal = session.terminal.is_some();
         ruled::clear(permit.commands(), &desk, &session.output, exec.argv, terminal).await.map(Ready::Exec)
+    }
+
+    /// The shell that the policy has: the container's, or the gateway's own.
+    async fn some_shell(&self, session: Session, admitted: Arc<Admitted>, ledger: Ledger) {
+        let Some(commands) = admitted.permit().commands().cloned() else {
+            let started = self.shell(&session, &admitted).await;
+            return self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
+        };
+        let desk = self.counter(&admitted, &ledger);
+        match commands.shell() {
+            ShellKind::Guarded => {
+                let place = desk.place().to_owned();
+                let shell = guarded::start(guarded::Setup {
+                    container: guarded::InPod::new(self.gateway.bridge.clone(), Arc::clone(&admitted)),
+                    desk,
+                    commands,
+                    size: session.terminal.as_ref().map(|terminal| terminal.size),
+                    term: session.terminal.as_ref().map_or_else(String::new, |one| one.name.clone()),
+                    name: admitted.pod().to_string(),
+                    place,
+                    colour: !session.env.contains_key("NO_COLOR"),
+                });
+                self.pump(session, &admitted, ledger, Ok(shell)).await;
+            }
+            ShellKind::Open => {
+                let started = self.shell(&session, &admitted).await;
+                self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
+            }
+        }
     }
 
     fn counter(&self, admitted: &Admitted, ledger: &Ledger) -> Counter {

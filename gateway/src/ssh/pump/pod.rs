@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures::StreamExt as _;
 
+use crate::commands::guarded::{ShellInput, ShellOutput};
 use crate::bridge::{BridgeError, Exit, Output, ProcessInput, ProcessOutput};
 use crate::terminal::Size;
 
@@ -52,6 +53,35 @@ impl PodInput for ProcessInput {
 }
 
 impl PodOutput for ProcessOutput {
+    async fn next(&mut self) -> Option<Output> {
+        Self::next(self).await
+    }
+}
+
+impl PodInput for ShellInput {
+    async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
+        if Self::write(self, bytes).await { Ok(()) } else { Err(Closed) }
+    }
+
+    async fn eof(&self) -> Result<(), Closed> {
+        if Self::eof(self).await { Ok(()) } else { Err(Closed) }
+    }
+
+    fn half_close(&self) -> bool {
+        true
+    }
+
+    async fn resize(&self, size: Size) -> Result<(), Closed> {
+        Self::resize(self, size);
+        Ok(())
+    }
+
+    async fn hang_up(&self) {
+        Self::hang_up(self);
+    }
+}
+
+impl PodOutput for ShellOutput {
     async fn next(&mut self) -> Option<Output> {
         Self::next(self).await
     }

@@ -1,0 +1,193 @@
+//! What the guarded shell does itself. Nothing of it runs in the container but what finds out whether a directory is there.
+
+use sallyport_policy::commands::{Assurance, Cleared, Commands, Own, Way};
+
+use super::container::{Container, ask};
+use super::plan::Planned;
+use super::state::State;
+
+/// Their names.
+pub(super) const NAMES: &[&str] = &[
+    ":", "cd", "exit", "export", "false", "help", "history", "logout", "pwd", "true", "unset",
+    // Refused, each with what to do instead.
+    ".", "alias", "bg", "builtin", "command", "disown", "eval", "exec", "fg", "jobs", "let", "local", "read",
+    "readonly", "set", "shift", "shopt", "source", "trap", "typeset", "declare", "ulimit", "umask", "unalias", "wait",
+];
+
+/// What came of one.
+pub(super) enum Done {
+    /// What is said, on standard output.
+    Said(String),
+    /// What went wrong, and the status.
+    Failed(String, u8),
+    /// The shell is over.
+    Exit(u8),
+}
+
+/// Does it.
+pub(super) async fn run<C: Container>(
+    container: &C,
+    commands: &Commands,
+    state: &mut State,
+    planned: &Planned,
+) -> Done {
+    let words: Vec<&str> = planned.argv.iter().map(String::as_str).collect();
+    let Some((name, rest)) = words.split_first() else { return Done::Said(String::new()) };
+    match (*name, rest) {
+        (":" | "true", _) => Done::Said(String::new()),
+        ("false", _) => Done::Failed(String::new(), 1),
+        ("pwd", _) => Done::Said(format!("{}\n", state.directory.as_deref().unwrap_or("/"))),
+        ("cd", rest) => cd(container, state, rest).await,
+        ("exit" | "logout", []) => Done::Exit(state.status),
+        ("exit" | "logout", [status]) => match status.parse::<u8>() {
+            Ok(status) => Done::Exit(status),
+            Err(_) => Done::Failed("exit takes a number from 0 to 255".to_owned(), 2),
+        },
+        ("exit" | "logout", _) => Done::Failed("exit takes one number".to_owned(), 2),
+        ("export", rest) => export(state, rest),
+        ("unset", names) => {
+            names.iter().for_each(|name| state.unset(name));
+            Done::Said(String::new())
+        }
+        ("history", _) => {
+            let lines = state.history.iter().enumerate();
+            Done::Said(lines.map(|(number, line)| format!("{:>5}  {line}\n", number + 1)).collect())
+        }
+        ("help", _) => Done::Said(help(commands)),
+        (name, _) => Done::Failed(format!("`{name}`: {}", instead(name)), 2),
+    }
+}
+
+/// What to do in place of what other shells have.
+fn instead(name: &str) -> &'static str {
+    match name {
+        "eval" | "." | "source" => "text is not run as commands here; type the commands themselves",
+        "exec" | "command" | "builtin" => "type the program itself",
+        "jobs" | "fg" | "bg" | "disown" | "wait" => {
+            "there are no jobs here; open a second session beside this one"
+        }
+        "alias" | "unalias" => "there are no aliases here; Ctrl-R finds earlier lines",
+        "read" => "nothing is read into variables here",
+        "trap" | "shopt" | "set" => "this shell has no options and no traps",
+        _ => "this shell does not have it; `help` shows what there is",
+    }
+}
+
+async fn cd<C: Container>(container: &C, state: &mut State, words: &[&str]) -> Done {
+    let failed = |text: String| Done::Failed(text, 1);
+    let target = match words {
+        [] | ["~"] => match sallyport_policy::line::Variables::get(state, "HOME") {
+            Some(home) => home.to_owned(),
+            None => "/".to_owned(),
+        },
+        ["-"] => match &state.previous {
+            Some(previous) => previous.clone(),
+            None => return failed("cd: there is no earlier directory".to_owned()),
+        },
+        [path] | ["--", path] => (*path).to_owned(),
+        _ => return failed("cd takes one directory".to_owned()),
+    };
+    let from = state.directory.as_deref().unwrap_or("/").trim_end_matches('/');
+    let path = if target.starts_with('/') { target.clone() } else { format!("{from}/{target}") };
+    // With a dot behind it, what is no directory is an error.
+    let there = match ask(container, Cleared::own(Own::List(format!("{path}/.")))).await {
+        Ok(said) if said.is_missing() => {
+            return failed("cd: this container has no `find` to look with; write absolute paths".to_owned());
+        }
+        Ok(said) => said.worked(),
+        Err(error) => return failed(format!("cd: {error}")),
+    };
+    if !there {
+        return failed(format!("cd: `{target}` is no directory that can be read"));
+    }
+    // Links are followed now, so that `..` later means what the kernel means.
+    let resolved = match ask(container, Cleared::own(Own::Resolve(path.clone()))).await {
+        Ok(said) if said.worked() => String::from_utf8(said.out).ok(),
+        Ok(said) if said.is_missing() => Some(normal(&path)),
+        _ => None,
+    };
+    let resolved = resolved.map(|path| path.trim_end_matches('\n').to_owned());
+    match resolved.filter(|path| path.starts_with('/') && !path.contains('\n')) {
+        Some(directory) => {
+            state.go(directory, true);
+            Done::Said(String::new())
+        }
+        None => failed(format!("cd: it cannot be told where `{target}` leads")),
+    }
+}
+
+/// Without `.`, `..` and `//`, by the letters alone.
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+fn export(state: &mut State, words: &[&str]) -> Done {
+    if words.is_empty() {
+        let all = state.all().filter(|(_, _, exported)| *exported);
+        return Done::Said(all.map(|(name, value, _)| format!("{name}={value}\n")).collect());
+    }
+    for word in words {
+        let result = match word.split_once('=') {
+            Some((name, value)) if is_name(name) => state.set(name, value.to_owned(), true),
+            None if is_name(word) && state.export(word) => Ok(()),
+            None if is_name(word) => Err(format!("`{word}` is not set: write `export {word}=value`")),
+            _ => Err(format!("`{word}` is no name of a variable")),
+        };
+        if let Err(why) = result {
+            return Done::Failed(format!("export: {why}"), 1);
+        }
+    }
+    Done::Said(String::new())
+}
+
+pub(super) fn is_name(name: &str) -> bool {
+    name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// What there is, and what is allowed.
+fn help(commands: &Commands) -> String {
+    let mut text = String::from(
+        "The gateway is this shell: it reads the line, checks every command of it by the policy's rules, and runs each in the\n\
+         container without a shell. Pipes, &&, ||, ;, >, >>, <, 2>&1, quotes, *, ?, [...] and $NAME work.\n\
+         Its own: cd, pwd, export, unset, history, help, true, false, exit. Tab completes, Ctrl-R searches, Ctrl-C interrupts.\n\
+         Not here: $(...), functions, loops, jobs.\n\n",
+    );
+    for rule in commands.rules(Way::Guarded) {
+        let worth = match rule.assurance {
+            Assurance::Boundary => "boundary".to_owned(),
+            Assurance::Guardrail { because } => format!("guardrail: {because}"),
+        };
+        text.push_str(&format!("  {}: {} ({worth})\n", rule.name, rule.text));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_made_normal_by_their_letters() {
+        for (path, expected) in
+            [("/a/./b//c", "/a/b/c"), ("/../..", "/"), ("/a/../b/", "/b"), ("/", "/")]
+        {
+            assert_eq!(normal(path), expected);
+        }
+    }
+
+    #[test]
+    fn what_other_shells_have_is_named_with_what_to_do_instead() {
+        for name in NAMES.iter().skip_while(|name| **name != ".") {
+            assert!(!instead(name).is_empty());
+        }
+    }
+}
