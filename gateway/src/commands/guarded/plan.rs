@@ -115,6 +115,12 @@ async fn judge<C: Container>(
     if verdict.cleared.is_none() {
         return verdict;
     }
+    // What would run may be written otherwise than what was typed: with `..` resolved, for one.
+    let runs = verdict.cleared.as_ref().map(|cleared| cleared.argv()).unwrap_or_default();
+    let program = invocation.argv.first();
+    let start = runs.iter().position(|word| Some(word) == program).unwrap_or(0);
+    let argv = runs.get(start..).map(<[String]>::to_vec).unwrap_or_default();
+    let invocation = &Invocation { argv, ..invocation.clone() };
     match led(container, state, invocation).await {
         Some(resolved) => {
             let behind = commands.judge(&resolved, Way::Guarded);
@@ -211,7 +217,7 @@ async fn expand<C: Container>(
     }
     let mut assignments = Vec::new();
     for (name, word) in &simple.assignments {
-        assignments.push((name.clone(), one(word, state)?));
+        assignments.push((name.clone(), line::expand_one(word, state)?));
     }
     let mut planned = Planned {
         argv,
@@ -247,15 +253,9 @@ async fn expand<C: Container>(
     Ok(planned)
 }
 
-/// A word that is one text: no pattern, no several fields.
-fn one(word: &Word, state: &State) -> Result<String, LineError> {
-    // Nothing is split in an assignment or a redirection.
-    Ok(line::expand_one(word, state)?.text())
-}
-
 fn redirect(state: &State, redirection: &Redirection, planned: &mut Planned) -> Result<(), LineError> {
     let absolute = |word: &Word| -> Result<String, LineError> {
-        let path = one(word, state)?;
+        let path = line::expand_target(word, state)?;
         let directory = state.directory.as_deref().unwrap_or("/").trim_end_matches('/');
         match path.as_str() {
             "" => Err(wrong(&word.span, "the file of this redirection has no name")),
@@ -312,7 +312,7 @@ async fn matches<C: Container>(
         let names: Vec<_> = listed.into_iter().map(|name| (name, true)).collect();
         glob.give(&names);
     }
-    let found = glob.found();
+    let found = glob.found().map_err(|error| wrong(at, error.to_string()))?;
     Ok(if found.is_empty() { vec![field.text()] } else { found })
 }
 
