@@ -44,7 +44,8 @@ pub struct RuleInput {
     pub args: Option<Vec<String>>,
     /// `reads`: patterns of paths that may be read; absent: any that is not protected. Deny: any of them is read.
     pub reads: Option<Vec<String>>,
-    /// `writes`: patterns of paths that may be written; absent: any that is not protected. Deny: any of them is
+    /// `writes`: patterns of paths that may be written; absent: what the program's own
+    /// arguments name, unless it is protected, and no file by redirection. Deny: any of them is
     /// written.
     pub writes: Option<Vec<String>>,
     /// `mayStart`: whether it may start other programs, unchecked. Makes the rule a guardrail.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use sallyport_policy::commands::{Commands, Invocation, ShellKind, Verdict, Way};
 use sallyport_policy::lifecycle::{Actor, Asked as AskedOnce, CheckAnswer, Command, Life, Stage, step};
+use sallyport_policy::line::{self, LineError, RedirectTo, Variables};
 use sallyport_policy::{
     Action, ContainerName, Namespace, PodName, Policy, Rule, TargetFacts, Use, Window, Workload,
     asking_rules, auto_approves, explain, may_ask, permits, using_rules,
@@ -154,10 +156,74 @@ fn use_it(policy: &Policy, asked: &Asked, used: &Used) -> Result<Outcome, String
         }
     }
     Ok(match decided {
-        Ok(()) => Outcome { came: Expect::Permitted, rule: None, why: None, reached },
+        Ok(()) => match typed(policy, used)? {
+            Some((rule, why)) => Outcome { came: Expect::Refused, rule: Some(rule), why: Some(why), reached },
+            None => Outcome { came: Expect::Permitted, rule: None, why: None, reached },
+        },
         Err(denied) => {
             let rule = Some(denied.rule.to_string());
             Outcome { came: Expect::Refused, rule, why: Some(denied.why), reached }
         }
     })
+}
+
+/// What the command rules say about a line, where one is given: the rule that refuses it, and why.
+fn typed(policy: &Policy, used: &Used) -> Result<Option<(String, String)>, String> {
+    let (Some(text), Some(commands)) = (&used.command, policy.commands()) else { return Ok(None) };
+    let directory = used.directory.clone().or_else(|| Some("/".to_owned()));
+    let verdicts = match (used.action, commands.shell()) {
+        (UsedFor::Exec, _) => {
+            let argv = shell_words::split(text).map_err(|error| format!("`command`: {error}"))?;
+            vec![commands.judge(&Invocation { argv, ..Invocation::default() }, Way::Exec)]
+        }
+        (UsedFor::Shell, ShellKind::Guarded) => match guarded(text, directory.as_deref(), commands) {
+            Ok(verdicts) => verdicts,
+            Err(error) => return Ok(Some(("grammar".to_owned(), error.to_string()))),
+        },
+        (UsedFor::Shell, ShellKind::Open) => commands.judge_text(text, directory.as_deref(), &Unset),
+        (UsedFor::Logs | UsedFor::Forward, _) => {
+            return Err("`command` goes with `exec` and `shell`".to_owned());
+        }
+    };
+    Ok(verdicts.into_iter().find(|one| one.cleared.is_none()).map(|one| (one.rule, one.why)))
+}
+
+/// A shell in which nothing is set.
+struct Unset;
+
+impl Variables for Unset {
+    fn get(&self, _name: &str) -> Option<&str> {
+        None
+    }
+}
+
+fn guarded(text: &str, directory: Option<&str>, commands: &Commands) -> Result<Vec<Verdict>, LineError> {
+    let mut verdicts = Vec::new();
+    for step in line::parse(text)?.steps {
+        let mut piped = false;
+        for one in step.pipeline.commands {
+            let words = |fields: Vec<line::Field>| fields.iter().map(line::Field::text).collect::<Vec<_>>();
+            let mut invocation = Invocation {
+                argv: words(line::expand(&one.words, &Unset)?),
+                directory: directory.map(str::to_owned),
+                piped,
+                ..Invocation::default()
+            };
+            piped = true;
+            for (name, value) in &one.assignments {
+                let value = words(line::expand(std::slice::from_ref(value), &Unset)?).concat();
+                invocation.environment.push((name.clone(), value));
+            }
+            for redirection in &one.redirections {
+                let (word, list) = match &redirection.to {
+                    RedirectTo::Read(word) => (word, &mut invocation.reads),
+                    RedirectTo::Write(word) | RedirectTo::Append(word) => (word, &mut invocation.writes),
+                    RedirectTo::Same(_) => continue,
+                };
+                list.push(words(line::expand(std::slice::from_ref(word), &Unset)?).concat());
+            }
+            verdicts.push(commands.judge(&invocation, Way::Guarded));
+        }
+    }
+    Ok(verdicts)
 }

@@ -11,7 +11,8 @@ pub(super) const NAMES: &[&str] = &[
     ":", "cd", "exit", "export", "false", "help", "history", "logout", "pwd", "true", "unset",
     // Refused, each with what to do instead.
     ".", "alias", "bg", "builtin", "command", "disown", "eval", "exec", "fg", "jobs", "let", "local", "read",
-    "readonly", "set", "shift", "shopt", "source", "trap", "typeset", "declare", "ulimit", "umask", "unalias", "wait",
+    "readonly", "set", "shift", "shopt", "source", "trap", "typeset", "declare", "ulimit", "umask",
+    "unalias", "wait",
 ];
 
 /// What came of one.
@@ -177,9 +178,7 @@ mod tests {
 
     #[test]
     fn paths_are_made_normal_by_their_letters() {
-        for (path, expected) in
-            [("/a/./b//c", "/a/b/c"), ("/../..", "/"), ("/a/../b/", "/b"), ("/", "/")]
-        {
+        for (path, expected) in [("/a/./b//c", "/a/b/c"), ("/../..", "/"), ("/a/../b/", "/b"), ("/", "/")] {
             assert_eq!(normal(path), expected);
         }
     }

@@ -129,7 +129,14 @@ async fn one<C: Container>(
         let (queue, frames) = mpsc::channel(QUEUE);
         let own = Cleared::own(Own::Write { path, append });
         queues.push(queue);
-        writers.push(Box::pin(process(container, own, Some(frames), Way::Nowhere, errors_of(shown), interrupt)));
+        writers.push(Box::pin(process(
+            container,
+            own,
+            Some(frames),
+            Way::Nowhere,
+            errors_of(shown),
+            interrupt,
+        )));
     }
     let way = |sink: &Sink| match sink {
         Sink::Screen => Way::Screen(shown.clone()),

@@ -131,11 +131,7 @@ async fn judge<C: Container>(
 }
 
 /// The same command with its paths as the container's links lead; `None` where nothing differs or nothing can be told.
-async fn led<C: Container>(
-    container: &C,
-    state: &mut State,
-    invocation: &Invocation,
-) -> Option<Invocation> {
+async fn led<C: Container>(container: &C, state: &mut State, invocation: &Invocation) -> Option<Invocation> {
     if state.resolves == Some(false) {
         return None;
     }
@@ -324,8 +320,10 @@ pub(super) async fn list<C: Container>(container: &C, directory: &str) -> Result
     let said = ask(container, Cleared::own(Own::List(directory.to_owned()))).await;
     let said = said.map_err(|error| format!("the names in `{directory}` cannot be listed: {error}"))?;
     if said.is_missing() {
-        return Err("this container has no `find`, so patterns and completion do not work in it: write names out"
-            .to_owned());
+        return Err(
+            "this container has no `find`, so patterns and completion do not work in it: write names out"
+                .to_owned(),
+        );
     }
     let names = said.out.split(|byte| *byte == 0).filter_map(|path| {
         let path = std::str::from_utf8(path).ok()?;

@@ -26,7 +26,8 @@ const MOST_AHEAD: usize = 16 * 1024;
 
 /// Takes back what a program that did not end well may have left behind: mouse, focus and paste reports, cursor and keypad
 /// keys, colours, a hidden cursor; and where it was there, the alternate screen.
-const SANE: &[u8] = b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?1l\x1b>\x1b[0m\x1b[?25h";
+const SANE: &[u8] =
+    b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?1l\x1b>\x1b[0m\x1b[?25h";
 const ALTERNATE: (&[u8], &[u8]) = (b"\x1b[?1049h", b"\x1b[?1049l");
 
 /// A rule said no.
@@ -186,7 +187,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
         let mut stages = Vec::with_capacity(planned.len());
         for one in planned {
             let Some(cleared) = one.cleared else { return Ok(BAD_LINE) };
-            let on_screen = one.input == Source::Nothing && one.output == Sink::Screen && one.errors == Sink::Errors;
+            let on_screen =
+                one.input == Source::Nothing && one.output == Sink::Screen && one.errors == Sink::Errors;
             let placed = match self.placed(cleared, &one.invocation.environment, on_screen).await {
                 Ok(placed) => placed,
                 Err(why) => {
@@ -408,7 +410,9 @@ impl<C: Container, D: Desk> Shell<C, D> {
             waiting.push(next);
             for next in waiting.drain(..) {
                 let output = match next {
-                    Shown::Out(bytes) | Shown::Err(bytes) if terminal => Output::Stdout(self.returns.pass(&bytes)),
+                    Shown::Out(bytes) | Shown::Err(bytes) if terminal => {
+                        Output::Stdout(self.returns.pass(&bytes))
+                    }
                     Shown::Out(bytes) => Output::Stdout(bytes),
                     Shown::Err(bytes) => Output::Stderr(bytes),
                     Shown::Word(text) => Output::Stderr(text.into()),
@@ -448,7 +452,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
         if !self.terminal || text.contains(['\n', '\t']) || text.len() > 200 {
             return Ok(());
         }
-        let (Some(before), Some(part)) = (text.get(..at.start), text.get(at.start..at.end.min(text.len()))) else {
+        let (Some(before), Some(part)) = (text.get(..at.start), text.get(at.start..at.end.min(text.len())))
+        else {
             return Ok(());
         };
         let width = |text: &str| unicode_width::UnicodeWidthStr::width(text);
@@ -474,9 +479,9 @@ impl<C: Container, D: Desk> Shell<C, D> {
         self.say(format!("refused: `{what}`: {} ({}){instead}", verdict.why, verdict.rule)).await?;
         let directory = self.state.directory.clone();
         // Only a line that is one command can be let pass: nobody should have to read a program.
-        let alone = line::parse(text).is_ok_and(|script| {
-            matches!(script.steps.as_slice(), [step] if step.pipeline.commands.len() == 1)
-        });
+        let alone = line::parse(text).is_ok_and(
+            |script| matches!(script.steps.as_slice(), [step] if step.pipeline.commands.len() == 1),
+        );
         if self.commands.on_denied() == OnDenied::Ask && verdict.can_be_asked && alone && self.terminal {
             return self.ask(text, *planned, *verdict).await;
         }

@@ -61,7 +61,8 @@ impl Container for Machine {
         let mut child = match child {
             Ok(child) if !missing => child,
             _ => {
-                let exit = Exit::NotStarted { status: 127, why: format!("`{}` is not in the container", argv[0]) };
+                let exit =
+                    Exit::NotStarted { status: 127, why: format!("`{}` is not in the container", argv[0]) };
                 let _ = out.send(Output::Exit(exit)).await;
                 let input = tokio::sync::Mutex::new(None);
                 return Ok((Stdin { input, stop }, Stdout(shown)));
@@ -176,7 +177,9 @@ fn rules(on_denied: OnDenied) -> Arc<Commands> {
     };
     let input = CommandsInput {
         allow: vec![
-            programs(&["echo", "printf", "sort", "tr", "wc", "true", "sleep", "seq", "head", "yes", "printenv"]),
+            programs(&[
+                "echo", "printf", "sort", "tr", "wc", "true", "sleep", "seq", "head", "yes", "printenv",
+            ]),
             files,
         ],
         on_denied,

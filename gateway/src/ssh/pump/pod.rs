@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use futures::StreamExt as _;
 
-use crate::commands::guarded::{ShellInput, ShellOutput};
 use crate::bridge::{BridgeError, Exit, Output, ProcessInput, ProcessOutput};
+use crate::commands::guarded::{ShellInput, ShellOutput};
 use crate::terminal::Size;
 
 /// The pod reads no more.

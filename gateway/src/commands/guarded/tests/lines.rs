@@ -10,7 +10,8 @@ async fn arguments_reach_programs_as_they_were_written() {
 
 #[tokio::test]
 async fn steps_follow_the_status_of_those_before_them() {
-    let came = script("false || echo a; true && echo b; false && echo c; ! false && echo d; false; echo $?\n").await;
+    let came =
+        script("false || echo a; true && echo b; false && echo c; ! false && echo d; false; echo $?\n").await;
     assert_eq!(came.out, "a\nb\nd\n1\n");
     assert_eq!(script("ls /tmp/never-there-1\n").await.status, 2);
     assert_eq!(script("exit 7\necho never\n").await.status, 7);
@@ -19,7 +20,8 @@ async fn steps_follow_the_status_of_those_before_them() {
 #[tokio::test]
 async fn nothing_of_a_line_runs_where_a_part_of_it_may_not() {
     let (machine, book) = (Machine::default(), Book::default());
-    let came = script_with(machine.clone(), book.clone(), OnDenied::Tell, "echo one; uname -a\necho two\n").await;
+    let came =
+        script_with(machine.clone(), book.clone(), OnDenied::Tell, "echo one; uname -a\necho two\n").await;
     assert_eq!((came.out.as_str(), came.status), ("", 77));
     assert!(came.err.contains("refused: `uname`"), "{}", came.err);
     assert_eq!(for_the_person(&machine), [""; 0]);
@@ -30,7 +32,9 @@ async fn nothing_of_a_line_runs_where_a_part_of_it_may_not() {
 
 #[tokio::test]
 async fn what_cannot_be_known_is_refused_with_a_way_out() {
-    for text in ["echo $(id)\n", "echo `id`\n", "for i in a; do id; done\n", "echo $NOT_SET\n", "(id)\n", "id &\n"] {
+    for text in
+        ["echo $(id)\n", "echo `id`\n", "for i in a; do id; done\n", "echo $NOT_SET\n", "(id)\n", "id &\n"]
+    {
         let machine = Machine::default();
         let came = script_with(machine.clone(), Book::default(), OnDenied::Tell, text).await;
         assert_eq!(came.status, 77, "{text} {came:?}");
@@ -41,7 +45,9 @@ async fn what_cannot_be_known_is_refused_with_a_way_out() {
 
 #[tokio::test]
 async fn builtins_of_other_shells_are_refused_by_name() {
-    for name in ["eval id", "exec id", "source x", ". x", "alias a=b", "trap x", "command id", "jobs", "set -x"] {
+    for name in
+        ["eval id", "exec id", "source x", ". x", "alias a=b", "trap x", "command id", "jobs", "set -x"]
+    {
         let machine = Machine::default();
         let came = script_with(machine.clone(), Book::default(), OnDenied::Tell, &format!("{name}\n")).await;
         assert_eq!(came.status, 2, "{name} {came:?}");
@@ -92,7 +98,9 @@ async fn links_are_followed_before_a_path_is_judged() {
     let path = dir.path().canonicalize().unwrap();
     std::os::unix::fs::symlink("/etc/shadow", path.join("harmless")).unwrap();
     std::os::unix::fs::symlink("/etc", path.join("up")).unwrap();
-    for text in ["cat harmless", "cat up/shadow", "cat ./up/../up/shadow", "cat < harmless", "echo x > up/profile"] {
+    for text in
+        ["cat harmless", "cat up/shadow", "cat ./up/../up/shadow", "cat < harmless", "echo x > up/profile"]
+    {
         let machine = Machine::default();
         let line = format!("cd {}\n{text}\n", path.display());
         let came = script_with(machine.clone(), Book::default(), OnDenied::Tell, &line).await;
