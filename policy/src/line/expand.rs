@@ -94,7 +94,11 @@ pub fn expand_target(word: &Word, variables: &dyn Variables) -> Result<String, L
             refused("a redirection takes one file, not a pattern: write its name, or quote it")
         }
         [field] if field.characters.is_empty() => refused("the redirection's file has no name: write one"),
-        [field] => Ok(field.text()),
+        // Blanks around the value are another name to some shells.
+        [field] => match expand_one(word, variables)? {
+            text if text == field.text() => Ok(text),
+            _ => refused("a redirection takes one file, without blanks around it: quote the variable"),
+        },
         _ => refused("a redirection takes one file: quote the variable"),
     }
 }
@@ -156,6 +160,7 @@ mod tests {
                 "HOME" => Some("/home/a b"),
                 "LIST" => Some(" one\ttwo\n"),
                 "EMPTY" => Some(""),
+                "TRAIL" => Some("one "),
                 "STAR" => Some("*.log"),
                 "SLASHED" => Some("\\*"),
                 "NUL" => Some("a\0b"),
@@ -241,6 +246,8 @@ mod tests {
         assert!(target("*.log").unwrap_err().contains("pattern"));
         assert!(target("$STAR").unwrap_err().contains("pattern"));
         assert!(target("$LIST").unwrap_err().contains("one file"));
+        assert!(target("$TRAIL").unwrap_err().contains("blanks"));
+        assert_eq!(target("\"$TRAIL\"").unwrap(), "one ");
         assert!(target("$EMPTY").unwrap_err().contains("one file"));
         assert!(target("\"$EMPTY\"").unwrap_err().contains("no name"));
     }

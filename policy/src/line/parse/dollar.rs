@@ -12,6 +12,7 @@ pub(super) fn read(
     quoted: bool,
 ) -> Result<(), LineError> {
     let Some(next) = cursor.peek() else {
+        reading.lone_dollar |= !quoted;
         reading.push('$', quoted);
         return Ok(());
     };
@@ -59,6 +60,7 @@ pub(super) fn read(
             return Err(cursor.error(at, "`$\"…\"` is not in the language: write `\"…\"`"));
         }
         _ => {
+            reading.lone_dollar |= !quoted;
             reading.push('$', quoted);
             return Ok(());
         }

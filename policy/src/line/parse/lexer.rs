@@ -63,7 +63,7 @@ impl<'a> Lexer<'a> {
             }
             Some(first @ (';' | '|' | '&' | '<' | '>' | '(' | ')')) => {
                 self.cursor.next();
-                self.operator(first, start)?
+                self.operator(first, start, place)?
             }
             Some(_) => self.word(start, place)?,
         };
@@ -121,7 +121,7 @@ impl<'a> Lexer<'a> {
         self.redirection(next, Some(stream), start)
     }
 
-    fn operator(&mut self, first: char, start: usize) -> Result<Kind, LineError> {
+    fn operator(&mut self, first: char, start: usize, place: Place) -> Result<Kind, LineError> {
         let cursor = &mut self.cursor;
         let refused = |cursor: &Cursor<'_>, problem: &str| Err(cursor.error(start, problem));
         match first {
@@ -143,6 +143,10 @@ impl<'a> Lexer<'a> {
             '&' => refused(
                 cursor,
                 "`&` would leave it running in the background: leave it out, or write `\\&` for the character",
+            ),
+            '(' if place == Place::Argument => refused(
+                cursor,
+                "`(` is not in the language here, and there are no functions: write `\\(` for the character",
             ),
             '(' => refused(cursor, "`( )` would start another shell: write the commands one after the other"),
             ')' => refused(cursor, "`)` closes nothing: write `\\)` for the character"),

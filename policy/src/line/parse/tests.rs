@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::line::{Field, Variables, expand};
 
 fn refused(line: &str) -> LineError {
     match parse(line) {
@@ -136,4 +139,63 @@ fn neither_length_nor_depth_takes_long() {
         let _ = parse(&format!("a {}", piece.repeat(LONGEST_LINE / piece.len() - 2)));
     }
     assert!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
+}
+
+struct Nothing;
+
+impl Variables for Nothing {
+    fn get(&self, _: &str) -> Option<&str> {
+        None
+    }
+}
+
+/// Quoted in every way that the language has, one after the other.
+fn quoted(word: &str, way: usize) -> String {
+    match way % 3 {
+        0 => format!("'{}'", word.replace('\'', "'\\''")),
+        1 => {
+            let escaped =
+                word.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`");
+            // `!` stays literal in double quotes only before a blank; end them around it.
+            format!("\"{}\"", escaped.replace('!', "\"'!'\""))
+        }
+        _ if word.is_empty() => "\"\"".to_owned(),
+        // A backslash before a new line is nothing at all.
+        _ => word.chars().map(|c| if c == '\n' { "'\n'".to_owned() } else { format!("\\{c}") }).collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn quoted_words_come_back_as_they_were(
+        words in proptest::collection::vec("[a-c \t\n'\"\\\\$`!*?\\[\\]{},~#&|;<>()=^é-]{0,8}", 1..6),
+        ways in proptest::collection::vec(0..3_usize, 6),
+    ) {
+        let line: Vec<String> = words.iter().zip(&ways).map(|(word, way)| quoted(word, *way)).collect();
+        let script = parse(&line.join(" ")).unwrap();
+        prop_assert_eq!(script.steps.len(), 1);
+        let fields = expand(&script.steps[0].pipeline.commands[0].words, &Nothing).unwrap();
+        prop_assert!(fields.iter().all(|field| field.glob().is_none()));
+        prop_assert_eq!(fields.iter().map(Field::text).collect::<Vec<_>>(), words);
+    }
+
+    #[test]
+    fn no_line_panics_and_every_place_is_in_it(line in "[a-c '\"`$(){};|&<>\\\\\n!=\\[\\]*#~^,.\u{202E}é]{0,60}") {
+        let inside = |at: &std::ops::Range<usize>| line.get(at.clone()).is_some();
+        match parse(&line) {
+            Err(error) => prop_assert!(inside(&error.at) && !error.problem.contains('\n'), "{error:?}"),
+            Ok(script) => for simple in script.steps.iter().flat_map(|step| &step.pipeline.commands) {
+                prop_assert!(inside(&simple.span));
+                prop_assert!(simple.words.iter().all(|word| inside(&word.span) && !word.parts.is_empty()));
+                prop_assert!(simple.redirections.iter().all(|redirection| inside(&redirection.span)));
+            },
+        }
+    }
+
+    #[test]
+    fn no_text_at_all_panics(line in any::<String>()) {
+        let _ = parse(&line);
+    }
 }

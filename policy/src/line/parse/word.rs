@@ -23,6 +23,8 @@ pub(super) struct Reading {
     like_assignment: bool,
     /// For each `{` that is open, whether what follows would be expanded by some shells.
     braces: Vec<bool>,
+    /// A `$` that stands for itself, without quotes.
+    pub(super) lone_dollar: bool,
 }
 
 impl Reading {
@@ -116,6 +118,12 @@ pub(super) fn read(
             }
             _ => plain(cursor, &mut reading, next, at)?,
         }
+    }
+    // One shell then takes the variable's blanks for the word's own.
+    let splits = |part: &Part| matches!(part, Part::Variable { quoted: false, .. });
+    if reading.lone_dollar && reading.parts.iter().any(splits) {
+        return Err(cursor
+            .error(start, "shells read a `$` beside a variable differently: write `\\$` for the character"));
     }
     let span = cursor.since(start);
     Ok((reading.name, Word { parts: reading.parts, span }))
