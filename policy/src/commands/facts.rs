@@ -283,7 +283,8 @@ impl Facts {
                     }
                 }
                 if self.name == "ln" {
-                    self.relative_links(&sources);
+                    let count = if into.is_some() { sources.len() } else { last_at.max(1) };
+                    self.relative_links(sources.get(..count).unwrap_or(&sources));
                 }
             }
             Operands::Filter => {

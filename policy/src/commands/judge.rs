@@ -280,7 +280,11 @@ impl Commands {
                     (false, Access::Write) => format!("`{path}` is protected: nothing writes `{pattern}`"),
                     (false, _) => format!("`{path}` is protected: no rule opens `{pattern}`"),
                 };
-                let instead = if touched.deep { "name the files or directories themselves" } else { "" };
+                let instead = if touched.deep {
+                    "name the files themselves, or with a pattern: `DIR/*.log`"
+                } else {
+                    ""
+                };
                 return Err(No::new("protected paths", Stop::new(why, instead), true));
             }
         }
@@ -323,19 +327,19 @@ impl Commands {
     /// The rule that lets one command pass.
     fn one(&self, layer: &Layer, redirected: &[Touched]) -> Result<&Rule, No> {
         let facts = &layer.facts;
-        let mut nearest: Option<(Misfit, &Rule)> = None;
+        let mut nearest: Option<Misfit> = None;
         for rule in self.allow.about(&facts.name).into_iter().filter(|rule| rule.names(facts)) {
             match rule.admits(facts, redirected) {
                 Ok(()) => return Ok(rule),
-                Err(misfit) if nearest.as_ref().is_none_or(|(best, _)| misfit.rank > best.rank) => {
-                    nearest = Some((misfit, rule))
+                Err(misfit) if nearest.as_ref().is_none_or(|best| misfit.rank > best.rank) => {
+                    nearest = Some(misfit)
                 }
                 Err(_) => {}
             }
         }
-        if let Some((misfit, rule)) = nearest {
+        if let Some(misfit) = nearest {
             // What starts others is not known by an approver either.
-            return Err(No::new(format!("{}, which does not fit", rule.name), misfit.stop, misfit.rank < 9));
+            return Err(No::new("no rule", misfit.stop, misfit.rank < 9));
         }
         if let Some(stop) = &facts.starts {
             return Err(No::new("no rule", stop.clone(), false));

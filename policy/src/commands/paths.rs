@@ -69,6 +69,8 @@ pub(crate) struct PathPattern {
     open: bool,
     /// How the pattern begins, letter by letter: whatever does not begin so cannot match.
     begins: String,
+    /// The same behind the first `**`: whatever does not have it inside cannot match.
+    inside: String,
 }
 
 impl PathPattern {
@@ -100,7 +102,11 @@ impl PathPattern {
         let begins = source.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default();
         // `DIR/**` also means `DIR`, which has no slash behind it.
         let begins = begins.strip_suffix('/').unwrap_or(begins).to_owned();
-        Ok(Self { whole: Matcher::parse(source)?, root, parts, open, begins })
+        // `**` also stands for no part at all.
+        let behind = source.strip_prefix("**").unwrap_or_default();
+        let inside = behind.split(['*', '?', '[', '\\']).next().unwrap_or_default();
+        let inside = inside.strip_suffix('/').unwrap_or(inside).to_owned();
+        Ok(Self { whole: Matcher::parse(source)?, root, parts, open, begins, inside })
     }
 
     /// As it was written.
@@ -111,6 +117,7 @@ impl PathPattern {
     /// Whether it matches an absolute normal path.
     pub(crate) fn matches(&self, path: &str) -> bool {
         path.starts_with(&self.begins)
+            && path.contains(&self.inside)
             && (self.root.as_ref().is_some_and(|root| root.matches(path)) || self.whole.matches(path))
     }
 

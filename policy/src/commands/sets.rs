@@ -62,7 +62,7 @@ pub(crate) fn rules(name: &str) -> Option<Vec<(&'static str, RuleInput)>> {
 fn observe() -> Vec<RuleInput> {
     vec![
         // Processes and the machine.
-        any("ps top htop pgrep pidof pstree free uptime vmstat iostat mpstat pidstat pmap pwdx slabtop lsof"),
+        any("ps top pgrep pidof pstree free uptime vmstat iostat mpstat pidstat pmap pwdx slabtop lsof"),
         any("nproc id whoami groups w who users arch tty lscpu ipcs df"),
         any("date hostname").say("`date` and `hostname` without a new value"),
         // Names, sizes and dates of files are no secret; what is in them is.
@@ -101,15 +101,15 @@ fn debug() -> Vec<RuleInput> {
             .args(&["[1-9][0-9]*"])
             .say("process numbers, one by one"),
         any("pkill killall")
-            .flags(&format!("{signals} -f -x -n -o -u -P -e -v"))
-            .args(&[r"[A-Za-z0-9_.-]{2,64}"]),
+            .flags(&format!("{signals} -f -x -n -o -e"))
+            .args(&["[A-Za-z0-9][A-Za-z0-9_-]{2,63}"]),
         any("ping ping4 ping6").flags("-c -i -w -W -n -q -s -4 -6").args(&[HOST]),
         any("traceroute tracepath mtr").flags("-n -4 -6 -m -q -w -r -c -I -T -p").args(&[HOST, NUMBER]),
         any("nc ncat netcat")
             .flags("-z! -v -w -n -u -4 -6")
             .args(&[HOST, "[0-9]+(-[0-9]+)?"])
             .say("`nc -z -w 3 HOST PORT`"),
-        any("tcpdump").flags("-i -n -c -A -X -x -v -e -q -s -t -l -D -#").reads(&[]),
+        any("tcpdump").flags("-i -n -c -v -e -q -s -t -l -D -#").reads(&[]),
         any("curl")
             .flags(
                 "-I! -s -S -v -i -k -m -f --connect-timeout --http1.1 --http2 -4 -6 -w -o=/dev/null -X=HEAD",

@@ -28,6 +28,8 @@ pub(super) fn look(facts: &mut Facts, known: &'static Known, operands: &[usize])
         Check::Sqlite => sql::sqlite(facts),
         Check::Redis => redis::look(facts),
         Check::Jcmd => small::jcmd(facts),
+        Check::Jq => small::jq(facts),
+        Check::Getent => small::getent(facts),
         Check::Tar => small::tar(facts, operands),
         Check::Url => small::url(facts),
     }

@@ -57,8 +57,12 @@ pub(super) fn jcmd(facts: &mut Facts) {
         PerfCounter.print VM.log VM.class_hierarchy Compiler.directives_print Thread.vthread_scheduler";
     let mut words = facts.operands.iter();
     let first = words.next().cloned().unwrap_or_default();
+    let asks = matches!(first.as_str(), "-l" | "-h" | "-help" | "--help" | "-?");
+    if (first.starts_with('-') && !asks) || facts.operands.iter().any(|word| word.starts_with("-J")) {
+        return starts(facts, "`-J` hands orders to the JVM", "leave it away");
+    }
     let Some(command) = words.next().cloned() else { return };
-    if first.starts_with('-') || command == "-f" || facts.operands.iter().any(|word| word == "-f") {
+    if command == "-f" || facts.operands.iter().any(|word| word == "-f") {
         return starts(facts, "`jcmd -f` reads more commands from a file", "type them");
     }
     let reads = command == "-l" || REPORTS.split_whitespace().any(|name| name == command);
@@ -73,6 +77,29 @@ pub(super) fn jcmd(facts: &mut Facts) {
         for word in facts.operands.clone().iter().skip(2) {
             facts.possible(word);
         }
+    }
+}
+
+/// jq: a language that sees the environment and loads modules.
+pub(super) fn jq(facts: &mut Facts) {
+    let text = facts.operands.first().cloned().unwrap_or_default();
+    let reaches = ["env", "ENV", "import", "include", "input_filename", "get_search_list", "modulemeta"];
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    // In a text, `\u0065nv` is a text and no word of the language.
+    if words.any(|word| reaches.contains(&word)) {
+        starts(
+            facts,
+            "this jq program sees the environment, or loads modules",
+            "name the fields: `.message`, `select(.level == \"error\")`",
+        );
+    }
+}
+
+/// `getent shadow` is `/etc/shadow` by another name.
+pub(super) fn getent(facts: &mut Facts) {
+    let first = facts.operands.first().cloned().unwrap_or_default();
+    if first.ends_with("shadow") {
+        facts.path(&format!("/etc/{first}"), Access::Read, None);
     }
 }
 

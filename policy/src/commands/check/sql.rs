@@ -12,7 +12,7 @@ const ADVICE: &str = "one statement that reads: SELECT, SHOW, EXPLAIN, TABLE, VA
 /// Words that change something, wherever they stand in a statement.
 const CHANGES: &str = "insert update delete merge truncate drop create alter grant revoke copy call do execute prepare lock vacuum analyze cluster reindex refresh \
     listen notify load discard reset set begin start commit rollback savepoint declare fetch move close import attach detach pragma replace into outfile dumpfile \
-    handler install uninstall kill shutdown flush rename source system delimiter";
+    handler uescape install uninstall kill shutdown flush rename source system delimiter";
 /// Functions that reach out of the database, or undo what makes a session read-only.
 const FUNCTIONS: [&str; 34] = [
     "pg_read_",
@@ -89,9 +89,14 @@ fn words(sql: &str) -> Result<Vec<String>, &'static str> {
         match c {
             // `''` closes and opens again, which comes to the same.
             '\'' if !rest.any(|c| c == '\'') => return Err("has a string without an end"),
+            // Names, or other servers' strings: their words count, so that a quote within hides nothing behind it.
+            '"' | '`' => quoted(&mut rest, c, &mut words)?,
+            '[' if rest.clone().take_while(|c| *c != ']').any(|c| matches!(c, '\'' | '"' | '`' | ';')) => {
+                return Err("has a quote within brackets");
+            }
             ';' => return Err("has more than one statement"),
-            '$' if word.is_empty() => return Err("has `$`, which quotes what cannot be read here"),
-            c if c.is_alphanumeric() || matches!(c, '_' | '$') => {
+            '$' => return Err("has `$`, which quotes what cannot be read here"),
+            c if c.is_alphanumeric() || c == '_' => {
                 word.extend(c.to_lowercase());
                 continue;
             }
@@ -105,6 +110,21 @@ fn words(sql: &str) -> Result<Vec<String>, &'static str> {
         words.push(word);
     }
     Ok(words)
+}
+
+/// Up to the closing quote; everything within as words.
+fn quoted(rest: &mut std::str::Chars<'_>, quote: char, words: &mut Vec<String>) -> Result<(), &'static str> {
+    let mut text = String::new();
+    for c in rest.by_ref() {
+        if c == quote {
+            let parts =
+                text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|part| !part.is_empty());
+            words.extend(parts.map(str::to_owned));
+            return Ok(());
+        }
+        text.extend(c.to_lowercase());
+    }
+    Err("has a quoted name without an end")
 }
 
 /// What a client was given with a flag.
@@ -288,6 +308,12 @@ mod tests {
             "call f()",
             "pragma writable_schema=1",
             "select edit('x')",
+            "select 1 as \"'\", pg_read_file(chr(47)) as \"'\"",
+            "select \"'\", load_file(0x2f), \"'\"",
+            "select 1 as `'`, load_file(0x2f) as `'`",
+            "select 1 as ['], readfile(char(47)) as [']",
+            "select U&\"!0070g_read_file\" uescape '!' (chr(47))",
+            "select 1$$'$$",
             "select writefile('a','b')",
         ] {
             assert!(writes(bad, &FIRSTS).is_some(), "{bad}");

@@ -143,6 +143,10 @@ pub(crate) enum Check {
     Redis,
     /// jcmd: what it asks of the JVM.
     Jcmd,
+    /// A jq program.
+    Jq,
+    /// getent: which database.
+    Getent,
     /// tar: what is done with the archive.
     Tar,
     /// curl and wget.

@@ -53,7 +53,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("dig", Syntax::LongDash, Operands::Text, "-4 -6 -b=text -c=text -f=read -h -i -k=read -m -p=num -q=text -r -t=text -u -v -x=text -y=secret"),
     program("host", Syntax::Gnu, Operands::Text, "-a -A -c=text -C -d -i -l -m=text -N=num -p=num -r -R=num -s -t=text -T -U -v -V -w -W=num -4 -6"),
     program("nslookup", Syntax::LongDash, Operands::Text, "-type=text -query=text -port=num -timeout=num -retry=num -debug -class=text -version"),
-    program("getent", Syntax::Gnu, Operands::Text, "-s/--service=text -i/--no-idn -? -V"),
+    program("getent", Syntax::Gnu, Operands::Text, "-s/--service=text -i/--no-idn -? -V").check(Check::Getent),
     program("ping ping4 ping6 arping", Syntax::Gnu, Operands::Text, "-4 -6 -a -A -b -B -c=num -C -d -D -e=num -f:change -F=text -h -H -i=text -I=text -l=num:change \
         -L -m=num -M=text -n -N=text -O -p=text -q -Q=text -r -R -s=num -S=num -t=num -T=text -U -v -V -w=num -W=num"),
     program("traceroute traceroute6 tracepath mtr", Syntax::Gnu, Operands::Text, "-4 -6 -b -d -f/--first=num -F -g=text -i/--interface=text -I/--icmp -l=num -m/--max-hops=num \

@@ -1,6 +1,6 @@
 //! Processes and the machine: procps, psmisc, util-linux.
 
-use super::{Check, Operands, Program, Starts, Syntax, program};
+use super::{Check, Operands, Program, Syntax, program};
 
 const SIGNALS: &str =
     "-l/--list -L/--table -s/--signal=text -n=text -q=num:change -a/--all --timeout=text --verbose";
@@ -16,12 +16,8 @@ pub(super) const PROGRAMS: &[Program] = &[
         -e/--scale-task-mem=text -H/--threads-show -h/--help -i/--idle-toggle -m -n/--iterations=num -O/--list-fields \
         -o/--sort-override=text -p/--pid=text -s/--secure-mode -S/--accum-time-toggle -1/--single-cpu-toggle -u/--filter-only-euser=text \
         -U/--filter-any-user=text -V/--version -w/--width?=num"),
-    program("htop", Syntax::Gnu, Operands::Text, "-d/--delay=num -C/--no-color -F/--filter=text -h/--help -H/--highlight-changes?=num -M/--no-mouse \
-        --readonly -p/--pid=text -s/--sort-key=text -t/--tree -u/--user?=text -U/--no-unicode -V/--version").starts(Starts::Closed {
-        before: &[],
-        behind: &["--readonly"],
-        open: "",
-    }),
+    // It starts strace and lsof from inside.
+    program("htop atop btop glances nmon", Syntax::Gnu, Operands::Text, "").always("use `top`"),
     program("pgrep", Syntax::Gnu, Operands::Text, "-d/--delimiter=text -l/--list-name -a/--list-full -v/--inverse -w/--lightweight -c/--count \
         -f/--full -g/--pgroup=text -G/--group=text -i/--ignore-case -n/--newest -o/--oldest -O/--older=text -P/--parent=text -s/--session=text \
         --signal=text -t/--terminal=text -u/--euid=text -U/--uid=text -x/--exact -F/--pidfile=read -L/--logpidfile -r/--runstates=text \

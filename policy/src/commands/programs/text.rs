@@ -81,7 +81,7 @@ pub(super) const PROGRAMS: &[Program] = &[
          -D?=text:starts -W=text:starts --help --version").check(Check::Awk),
     program("jq", Syntax::Gnu, Operands::Pattern, "-c/--compact-output -r/--raw-output -R/--raw-input -s/--slurp -n/--null-input \
         -e/--exit-status -a/--ascii-output -S/--sort-keys -C/--color-output -M/--monochrome-output --tab -j/--join-output --stream \
-        --indent=num -f/--from-file=read:starts -L=read:starts -h/--help"),
+        --indent=num -f/--from-file=read:starts -L=read:starts -h/--help").check(Check::Jq),
     program("yes", Syntax::Gnu, Operands::Text, "--help --version"),
     program("echo", Syntax::Plain, Operands::Text, ""),
     program("printf", Syntax::Plain, Operands::Text, ""),
