@@ -205,8 +205,8 @@ impl Commands {
             Err(No { rule, stop, can_be_asked }) => Verdict {
                 cleared: None,
                 rule,
-                why: shown::text(&stop.why),
-                instead: stop.instead,
+                why: shown::sentence(&stop.why),
+                instead: stop.instead.as_deref().map(shown::sentence),
                 assurance: worth(self.around(), way),
                 shown,
                 can_be_asked,

@@ -62,18 +62,18 @@ pub(crate) fn rules(name: &str) -> Option<Vec<(&'static str, RuleInput)>> {
 fn observe() -> Vec<RuleInput> {
     vec![
         // Processes and the machine.
-        any("ps top pgrep pidof pstree free uptime vmstat iostat mpstat pidstat pmap pwdx slabtop lsof"),
-        any("nproc id whoami groups w who users arch tty lscpu ipcs df"),
-        any("date hostname").say("`date` and `hostname` without a new value"),
+        any("ps top pgrep pidof pstree free uptime vmstat iostat mpstat pidstat pmap pwdx slabtop lsof").reads(&[]),
+        any("nproc id whoami groups w who users arch tty lscpu ipcs").reads(&[]),
+        any("date hostname").reads(&[]).say("`date` and `hostname` without a new value"),
         // Names, sizes and dates of files are no secret; what is in them is.
-        any("ls stat du find readlink realpath basename dirname pwd which whereis mountpoint findmnt lsblk test ["),
+        any("ls stat du df find readlink realpath basename dirname pwd which whereis mountpoint findmnt lsblk test ["),
         // Logs, and what other commands write.
         any("cat head tail grep egrep fgrep zgrep zcat bzcat xzcat less").reads(LOGS),
         any("wc cut sort uniq tr tac nl paste comm column rev fold expand od hexdump strings sed awk gawk mawk jq diff cmp").reads(LOGS),
         any("md5sum sha1sum sha256sum cksum base64").reads(LOGS),
-        any("echo printf true false seq sleep expr cal yes"),
+        any("echo printf true false seq sleep expr cal yes").reads(&[]),
         // The network, as it is.
-        any("ss netstat ip ifconfig route arp getent"),
+        any("ss netstat ip ifconfig route arp getent").reads(&[]),
         any("dig").flags("-4 -6 -t -x -p -q -c").args(&[r"[@+]?[A-Za-z0-9_.:=-]+"]),
         any("host nslookup").flags("-t -a -4 -6 -v -W -type -query -debug -timeout -port").args(&[HOST]),
         any("curl")
@@ -87,7 +87,7 @@ fn observe() -> Vec<RuleInput> {
         any("wget").flags("-q -S --spider -T -O=- -O=/dev/null --header -4 -6 -t --no-check-certificate -nv").args(&[LOCAL]).reads(&[]).say("addresses like `http://localhost:8080/health`, with `-qO-`"),
         any("pg_isready"),
         // The JVM.
-        any("jps jstack jstat jcmd"),
+        any("jps jstack jstat jcmd").reads(&[]),
         any("jmap").flags("-histo -finalizerinfo -clstats"),
         any("jinfo").flags("-flags"),
     ]

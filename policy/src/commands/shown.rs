@@ -127,6 +127,30 @@ pub(crate) fn text(word: &str) -> String {
     done
 }
 
+/// The longest sentence, in characters: words in it may be anything that was typed.
+const LONGEST: usize = 600;
+
+/// One line for people: secrets blotted out, nothing that moves a cursor, of an end.
+pub(crate) fn sentence(words: &str) -> String {
+    let mut line: String = text(words)
+        .chars()
+        .take(LONGEST)
+        .map(|c| {
+            if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+            {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect();
+    if words.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 /// What announces a secret; those ending in `=` are parameters among others.
 const AHEAD: [&str; 13] = [
     "authorization:",

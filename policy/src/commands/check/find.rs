@@ -11,7 +11,7 @@ const ALONE: &str = "-daystart -depth -d -follow -ignore_readdir_race -noignore_
 const TEXT: &str = "-maxdepth -mindepth -regextype -amin -atime -cmin -ctime -fstype -gid -group -ilname -iname -inum -ipath -iregex -iwholename -links -lname -mmin \
     -mtime -name -path -perm -regex -size -type -uid -used -user -wholename -xtype -context -printf -newermt -newerat -newerct";
 /// Those with a file that is looked at.
-const READS: &str = "-newer -anewer -cnewer -samefile -files0-from -neweraa -newerac -neweram -newerca -newercc -newercm -newerma -newermc -newermm";
+const READS: &str = "-newer -anewer -cnewer -samefile -neweraa -newerac -neweram -newerca -newercc -newercm -newerma -newermc -newermm";
 /// Those with a file that is written, and how many values they have.
 const WRITES: [(&str, usize); 4] = [("-fprint", 1), ("-fprint0", 1), ("-fls", 1), ("-fprintf", 2)];
 

@@ -43,7 +43,7 @@ pub(super) const PROGRAMS: &[Program] = &[
         Syntax::Gnu,
         Operands::Read,
         "-0/--null -a/--all --apparent-size -B/--block-size=text -b/--bytes -c/--total -D/--dereference-args -d/--max-depth=num \
-         --files0-from=read -H -h/--human-readable --inodes -k -L/--dereference -l/--count-links -m -P/--no-dereference \
+         --files0-from=read:starts -H -h/--human-readable --inodes -k -L/--dereference -l/--count-links -m -P/--no-dereference \
          -S/--separate-dirs --si -s/--summarize -t/--threshold=text --time?=text --time-style=text -X/--exclude-from=read \
          --exclude=text -x/--one-file-system --help --version",
     ),

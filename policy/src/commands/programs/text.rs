@@ -38,11 +38,11 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("sort", Syntax::Gnu, Operands::Read, "-b/--ignore-leading-blanks -d/--dictionary-order -f/--ignore-case \
         -g/--general-numeric-sort -i/--ignore-nonprinting -M/--month-sort -h/--human-numeric-sort -n/--numeric-sort -R/--random-sort \
         --random-source=read -r/--reverse --sort=text -V/--version-sort --batch-size=num -c/--check?=text:bare -C --compress-program=text:starts \
-        --debug --files0-from=read -k/--key=text -m/--merge -o/--output=write -s/--stable -S/--buffer-size=text -t/--field-separator=text \
+        --debug --files0-from=read:starts -k/--key=text -m/--merge -o/--output=write -s/--stable -S/--buffer-size=text -t/--field-separator=text \
         -T/--temporary-directory=into --parallel=num -u/--unique -z/--zero-terminated --help --version"),
     program("uniq", Syntax::Gnu, Operands::Filter, "-c/--count -d/--repeated -D/--all-repeated?=text:bare -f/--skip-fields=num \
         --group?=text -i/--ignore-case -s/--skip-chars=num -u/--unique -z/--zero-terminated -w/--check-chars=num --help --version"),
-    program("wc", Syntax::Gnu, Operands::Read, "-c/--bytes -m/--chars -l/--lines --files0-from=read -L/--max-line-length -w/--words \
+    program("wc", Syntax::Gnu, Operands::Read, "-c/--bytes -m/--chars -l/--lines --files0-from=read:starts -L/--max-line-length -w/--words \
         --total=text --help --version"),
     program("comm", Syntax::Gnu, Operands::Read, "-1 -2 -3 --check-order --nocheck-order --output-delimiter=text --total \
         -z/--zero-terminated --help --version"),
