@@ -185,16 +185,28 @@ impl<I: Input, D: Desk> Driver<I, D> {
     }
 
     async fn wipe(&self) -> Result<(), Over> {
-        let wipe = {
+        let (wipe, writing) = {
             let mut state = self.shared.state();
             state.busy = true;
-            state.reader.wipe(self.shared.now())
+            (state.reader.wipe(self.shared.now()), self.shared.writing())
         };
+        let then = || self.shared.input.write(vec![wipe.then].into());
         if let Some(first) = wipe.first {
             self.shared.input.write(vec![first].into()).await?;
             tokio::time::sleep(READ).await;
+            // Some editors take the next key into the sequence, too.
+            for _ in 0..2 {
+                then().await?;
+                tokio::time::sleep(READ * 2).await;
+                if self.shared.state().reader.gave_line_up() {
+                    break;
+                }
+            }
+        } else {
+            then().await?;
         }
-        Ok(self.shared.send(vec![wipe.then]).await?)
+        drop(writing);
+        Ok(())
     }
 
     async fn notes(&self, judged: Judged, approved_by: Option<String>) -> Result<(), Unrecorded> {

@@ -223,6 +223,13 @@ impl Reader {
         self.queue.extend(bytes);
     }
 
+    /// Whether a prompt shows that the shell is rid of the wiped line.
+    pub(super) fn gave_line_up(&mut self) -> bool {
+        self.picture.settle();
+        let row = self.picture.row();
+        self.picture.ends() > 0 && self.prompts.recognises(row.left(), self.last.as_deref())
+    }
+
     /// Whether the person gave up on the line that is being judged.
     pub(super) const fn gave_up(&self) -> bool {
         self.gave_up

@@ -109,10 +109,15 @@ impl<I: Input> Shared<I> {
         let _ = tokio::time::timeout(HANG_UP, self.input.hang_up()).await;
     }
 
+    /// Until this is dropped somebody writes; [`State::busy`] must be set already.
+    pub(super) const fn writing(&self) -> Writing<'_, I> {
+        Writing(self)
+    }
+
     /// Sends to the pod what the reader let through.
     pub(super) async fn send(&self, bytes: Vec<u8>) -> Result<(), Closed> {
         self.state().busy = true;
-        let writing = Writing(self);
+        let writing = self.writing();
         let sent = self.input.write(bytes.into()).await;
         drop(writing);
         sent
@@ -120,7 +125,7 @@ impl<I: Input> Shared<I> {
 }
 
 /// While it lives somebody writes to the pod; also one that is given up leaves the way free.
-struct Writing<'a, I: Input>(&'a Shared<I>);
+pub(super) struct Writing<'a, I: Input>(&'a Shared<I>);
 
 impl<I: Input> Drop for Writing<'_, I> {
     fn drop(&mut self) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sallyport_policy::commands::{OnDenied, OnLostTrack, Verdict};
+use sallyport_policy::commands::{Commands, OnDenied, OnLostTrack, Verdict};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
@@ -213,6 +213,7 @@ impl Drop for Person {
 pub(super) struct Start {
     pub(super) judge: Option<No>,
     pub(super) observe: bool,
+    pub(super) rules: Option<Commands>,
     pub(super) delay: Duration,
     pub(super) columns: Option<u16>,
     pub(super) argv: Option<Vec<&'static str>>,
@@ -254,7 +255,13 @@ impl Person {
             Keyboard { pty: write.into(), through: Arc::clone(&through), hung_up: Arc::clone(&hung_up) };
         let display = Display { pty: read, delay: start.delay, _child: child };
         let book = Arc::new(Book::default());
-        let judge = (!start.observe).then(|| -> Arc<dyn Judge> { Arc::new(start.judge.unwrap_or_default()) });
+        let (rules, judge) = (start.rules, start.judge);
+        let judge = (!start.observe).then(|| -> Arc<dyn Judge> {
+            match rules {
+                Some(rules) => Arc::new(rules),
+                None => Arc::new(judge.unwrap_or_default()),
+            }
+        });
         let (keys, mut output) =
             guard_with(keyboard, display, size, judge, "ssh gw rules", Arc::clone(&book));
         let (screen, shown) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
