@@ -31,7 +31,7 @@ fn ruled<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> P
     let mut commands = json!({
         "sets": ["observe"],
         "allow": [
-            {"programs": ["echo", "printf", "sort", "tr", "wc", "touch", "true", "false", "sleep", "seq", "stty", "printenv"]},
+            {"programs": ["echo", "printf", "sort", "tr", "wc", "touch", "true", "false", "sleep", "seq", "stty", "printenv"], "writes": ["/tmp/**"]},
             {"programs": ["cat", "ls", "tee", "rm"], "reads": ["/tmp/**", "/etc/hostname", "/"], "writes": ["/tmp/**"]},
             {"programs": ["/hold"]},
         ],

@@ -16,7 +16,7 @@ use crate::access::AccessError;
 use crate::audit::{Kind, Outcome};
 use crate::bridge::{Admitted, BridgeError, Exec, LogOptions, Target};
 use crate::ca::VerifiedCertificate;
-use crate::commands::guarded;
+use crate::commands::{guarded, open};
 use crate::lobby::{self, Command, Paper, Reply, Who};
 use crate::record::{self, RecordError, SessionId, SessionKind};
 use sallyport_policy::Action;
@@ -291,8 +291,20 @@ impl Rooms {
                 self.pump(session, &admitted, ledger, Ok(shell)).await;
             }
             ShellKind::Open => {
+                // What is on no screen cannot be read from one.
+                let Some(size) = session.terminal.as_ref().map(|terminal| terminal.size) else {
+                    let text =
+                        "refused: this policy reads an open shell's commands from its screen; type `ssh -t`";
+                    let no = No { text: text.to_owned(), status: ruled::DENIED };
+                    return turned_away(&Arc::clone(&session.output), ledger, no).await;
+                };
+                let rules = format!("ssh {} rules {}", self.name(), admitted.permit().policy());
                 let started = self.shell(&session, &admitted).await;
-                self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
+                let guarded = started.map(|process| {
+                    let (input, output) = process.split();
+                    open::guard(input, output, size, Some(commands), &rules, Arc::new(desk))
+                });
+                self.pump(session, &admitted, ledger, guarded).await;
             }
         }
     }
