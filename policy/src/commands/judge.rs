@@ -24,6 +24,7 @@ pub struct Commands {
     deny: Indexed,
     protected: Protected,
     environment: Environment,
+    rules_environment: bool,
     pipes: bool,
     redirections: bool,
 }
@@ -159,6 +160,7 @@ impl Commands {
             allow,
             deny,
             protected: protected.map_err(|(at, problem)| (format!("protectedPaths[{at}]"), problem))?,
+            rules_environment: input.environment.is_some(),
             environment: environment.map_err(|(at, problem)| (format!("environment[{at}]"), problem))?,
             pipes: input.pipes.unwrap_or(true),
             redirections: input.redirections.unwrap_or(true),
@@ -224,7 +226,10 @@ impl Commands {
             return Err(No::unknown(stop.clone()));
         }
         self.unprotected(&reading, &redirected, way)?;
-        self.environment(&invocation.environment, &reading)?;
+        // In a shell of somebody's own without a list of what may run, variables are theirs unless the policy speaks of them.
+        if way != Way::Open || self.lists() || self.rules_environment {
+            self.environment(&invocation.environment, &reading)?;
+        }
         if invocation.piped && !self.pipes {
             return Err(No::new(
                 "pipes",

@@ -7,6 +7,7 @@ mod language;
 mod normal;
 mod passes;
 mod placed;
+mod prompt;
 mod refusals;
 mod typed;
 

@@ -282,7 +282,7 @@ impl<I: Input, D: Desk> Driver<I, D> {
 
 /// One line for the person.
 fn refusal(command: &str, verdict: &Verdict) -> String {
-    let command = if command.is_empty() { "this" } else { command };
+    let command = if command.is_empty() { "this line" } else { command };
     let mut text = format!("`{command}` was not run: {} ({})", verdict.why, verdict.rule);
     if let Some(instead) = &verdict.instead {
         text.push_str("; ");
