@@ -226,7 +226,8 @@ impl Rooms {
             kind,
             target: named(&target),
             port: None,
-            command: argv,
+            // What is on record has no secrets, as far as they can be told.
+            command: argv.as_deref().map(sallyport_policy::commands::blotted),
             terminal: session.terminal.clone(),
         };
         let ledger = self.open(&session.connection, id, &admitted, purpose).await?;

@@ -28,6 +28,7 @@ mod tests;
 pub use cleared::{Carrier, Cleared, Own};
 pub use input::{CommandsInput, RuleInput};
 pub use judge::{Commands, RuleSummary};
+pub use shown::blotted;
 
 /// How a container is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -42,7 +42,7 @@ fn telling(name: &str) -> bool {
 }
 
 /// All words, as they may be shown.
-pub(crate) fn blotted(argv: &[String]) -> Vec<String> {
+pub fn blotted(argv: &[String]) -> Vec<String> {
     let mut known = argv.first().map(|program| super::paths::last(program)).and_then(find);
     let mut next_is_secret = false;
     argv.iter()

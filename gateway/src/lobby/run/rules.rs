@@ -1,3 +1,5 @@
+//! `rules`: what may run, listed.
+
 use super::*;
 use crate::access::{CommandsView, RuleView};
 
