@@ -1,9 +1,12 @@
 //! What the reconciler has to know of policies.
 
+use std::sync::Arc;
+
+use sallyport_policy::commands::Commands;
 use sallyport_policy::{Policy, PolicyName};
 use tokio::sync::watch;
 
-use super::Access;
+use super::{Access, Permit};
 use crate::crd::ObservedPolicy;
 
 /// What is in force under a policy's name.
@@ -36,6 +39,22 @@ impl Access {
     pub(crate) fn in_force(&self, name: &str) -> Option<(Policy, ObservedPolicy)> {
         let in_force = self.inner.policies.get(&PolicyName::parse(name).ok()?)?;
         self.healthy().then(|| (in_force.policy.clone(), in_force.observed.clone()))
+    }
+
+    /// Which commands a permit lets run now: those that both the policy as it was approved and the one in force let.
+    /// `None` where neither says.
+    #[must_use]
+    pub fn commands_of(&self, permit: &Permit) -> Option<Arc<Commands>> {
+        let approved = permit.commands();
+        let now = match self.standing(permit.policy().as_str()) {
+            Standing::InForce(policy) => policy.commands().cloned(),
+            Standing::Unknown | Standing::Nothing => None,
+        };
+        match (approved, now) {
+            (Some(approved), Some(now)) if **approved != *now => Some(Arc::new(approved.and(now))),
+            (Some(approved), _) => Some(Arc::clone(approved)),
+            (None, now) => now,
+        }
     }
 
     /// Changes its value whenever a policy does.

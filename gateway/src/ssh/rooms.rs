@@ -263,15 +263,15 @@ impl Rooms {
         command: Command,
     ) -> Result<Ready, No> {
         let Command::Exec(exec) = command else { return Ok(Ready::Shell) };
-        let permit = admitted.permit();
+        let commands = self.gateway.access.commands_of(admitted.permit());
         let desk = self.counter(admitted, ledger);
         let terminal = session.terminal.is_some();
-        ruled::clear(permit.commands(), &desk, &session.output, exec.argv, terminal).await.map(Ready::Exec)
+        ruled::clear(commands.as_ref(), &desk, &session.output, exec.argv, terminal).await.map(Ready::Exec)
     }
 
     /// The shell that the policy has: the container's, or the gateway's own.
     async fn some_shell(&self, session: Session, admitted: Arc<Admitted>, ledger: Ledger) {
-        let Some(commands) = admitted.permit().commands().cloned() else {
+        let Some(commands) = self.gateway.access.commands_of(admitted.permit()) else {
             let started = self.shell(&session, &admitted).await;
             return self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
         };

@@ -1,5 +1,7 @@
 //! The decision.
 
+use std::sync::Arc;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::environment::Environment;
@@ -25,6 +27,8 @@ pub struct Commands {
     protected: Protected,
     environment: Environment,
     rules_environment: bool,
+    /// Rules that have to let a command pass as well.
+    also: Option<Arc<Self>>,
     pipes: bool,
     redirections: bool,
 }
@@ -161,6 +165,7 @@ impl Commands {
             deny,
             protected: protected.map_err(|(at, problem)| (format!("protectedPaths[{at}]"), problem))?,
             rules_environment: input.environment.is_some(),
+            also: None,
             environment: environment.map_err(|(at, problem)| (format!("environment[{at}]"), problem))?,
             pipes: input.pipes.unwrap_or(true),
             redirections: input.redirections.unwrap_or(true),
@@ -185,6 +190,17 @@ impl Commands {
         self.on_lost_track
     }
 
+    /// These rules and those: what both let run. Which shell it is, and what a denied command brings, these say.
+    #[must_use]
+    pub fn and(&self, also: Arc<Self>) -> Self {
+        Self { also: Some(also), ..self.clone() }
+    }
+
+    /// What has to let a command pass as well.
+    pub(super) fn also(&self) -> Option<&Self> {
+        self.also.as_deref()
+    }
+
     /// Whether there is a list of what may run, rather than only one of what may not.
     pub(super) fn lists(&self) -> bool {
         !self.allow.rules.is_empty()
@@ -193,6 +209,12 @@ impl Commands {
     /// Whether a command may run.
     #[must_use]
     pub fn judge(&self, invocation: &Invocation, way: Way) -> Verdict {
+        if let Some(also) = &self.also {
+            let verdict = also.judge(invocation, way);
+            if verdict.cleared.is_none() {
+                return verdict;
+            }
+        }
         let shown = shown::blotted(&invocation.argv);
         match self.decide(invocation, way) {
             Ok(Yes { rule, argv, leak }) => Verdict {

@@ -18,6 +18,12 @@ impl Commands {
     /// passed means that the line is not.
     #[must_use]
     pub fn judge_text(&self, text: &str, directory: Option<&str>, lookup: &dyn Variables) -> Vec<Verdict> {
+        if let Some(also) = self.also() {
+            let verdicts = also.judge_text(text, directory, lookup);
+            if verdicts.iter().any(|verdict| verdict.cleared.is_none()) {
+                return verdicts;
+            }
+        }
         match survey(text) {
             Survey::Known(script) => self.known(text, &script, directory, lookup),
             Survey::Guessed { commands, why } => self.guessed(text, &commands, &why, directory),

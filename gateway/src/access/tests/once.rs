@@ -75,6 +75,24 @@ async fn used_or_given_up_it_is_taken_back() {
 }
 
 #[tokio::test]
+async fn rules_that_were_narrowed_since_count_as_well_and_wider_ones_do_not() {
+    let (house, permit) = house().await;
+    let lets = |argv: &[&str]| {
+        let argv = argv.iter().map(|&word| word.to_owned()).collect();
+        let invocation = sallyport_policy::commands::Invocation { argv, ..Default::default() };
+        let commands = house.access.commands_of(&permit).unwrap();
+        commands.judge(&invocation, sallyport_policy::commands::Way::Exec).cleared.is_some()
+    };
+    assert!(lets(&["ls", "-l"]) && !lets(&["id"]));
+    let mut narrower = ruled();
+    narrower["spec"]["commands"] =
+        json!({"allow": [{"programs": ["ls", "id"]}], "deny": [{"programs": ["ls"], "flags": ["-l"]}]});
+    house.fake.put("accesspolicies", &narrower);
+    house.until("the change is known", |_| !lets(&["ls", "-l"])).await;
+    assert!(lets(&["ls"]) && !lets(&["id"]));
+}
+
+#[tokio::test]
 async fn a_line_that_nobody_could_read_is_not_put_to_anybody() {
     let (house, permit) = house().await;
     let long = "x".repeat(LONGEST_COMMAND + 1);
