@@ -9,7 +9,7 @@ pub struct Cleared {
 /// What the gateway itself runs in a container, to be a shell there. None of it interprets text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Own {
-    /// The names in a directory, each ended by NUL, directories marked.
+    /// The paths of what is in a directory, each ended by NUL; what is a directory, or leads to one, twice in a row.
     List(String),
     /// The absolute path that a path leads to.
     Resolve(String),
@@ -80,7 +80,9 @@ impl Cleared {
         Self::new(match own {
             Own::List(path) => {
                 let mut argv = words(&["find", "-L"], dashless(path));
-                argv.extend(["-mindepth", "1", "-maxdepth", "1", "-print0"].map(str::to_owned));
+                // Directories twice: the second time says that they are.
+                let tests = ["-mindepth", "1", "-maxdepth", "1", "-print0", "-type", "d", "-print0"];
+                argv.extend(tests.map(str::to_owned));
                 argv
             }
             Own::Resolve(path) => words(&["readlink", "-f", "--"], path),

@@ -37,7 +37,10 @@ pub(super) async fn run<C: Container>(
     match (*name, rest) {
         (":" | "true", _) => Done::Said(String::new()),
         ("false", _) => Done::Failed(String::new(), 1),
-        ("pwd", _) => Done::Said(format!("{}\n", state.directory.as_deref().unwrap_or("/"))),
+        ("pwd", _) => match &state.directory {
+            Some(directory) => Done::Said(format!("{directory}\n")),
+            None => Done::Failed("pwd: this container has no `readlink` to tell with".to_owned(), 1),
+        },
         ("cd", rest) => cd(container, state, rest).await,
         ("exit" | "logout", []) => Done::Exit(state.status),
         ("exit" | "logout", [status]) => match status.parse::<u8>() {
@@ -74,28 +77,65 @@ fn instead(name: &str) -> &'static str {
     }
 }
 
+/// What it will leave behind, so that the rest of the line can be judged before anything of it runs. Nothing but the
+/// given state changes.
+pub(super) async fn foresee<C: Container>(
+    container: &C,
+    commands: &Commands,
+    state: &mut State,
+    planned: &Planned,
+) {
+    let Some(program) = planned.argv.first() else {
+        for (name, value) in &planned.assignments {
+            let _ = state.set(name, value.clone(), false);
+        }
+        return;
+    };
+    if planned.cleared.is_some() || !matches!(program.as_str(), "cd" | "export" | "unset") {
+        return;
+    }
+    let before = state.clone();
+    let done = run(container, commands, state, planned).await;
+    if program == "cd" && matches!(done, Done::Failed(..)) {
+        // The directory may be made by what comes before.
+        *state = before;
+        let words: Vec<&str> = planned.argv.iter().skip(1).map(String::as_str).collect();
+        if let Ok(target) = target(state, &words) {
+            let path = state.absolute(&target);
+            state.forget_directory();
+            if path.starts_with('/') {
+                state.go(normal(&path), true);
+            }
+        }
+    }
+}
+
+/// Where `cd` is to go, as it is written.
+fn target(state: &State, words: &[&str]) -> Result<String, &'static str> {
+    match words {
+        [] => Ok(sallyport_policy::line::Variables::get(state, "HOME").unwrap_or("/").to_owned()),
+        ["-"] => state.previous.clone().ok_or("cd: there is no earlier directory"),
+        [path] | ["--", path] => Ok((*path).to_owned()),
+        _ => Err("cd takes one directory"),
+    }
+}
+
 async fn cd<C: Container>(container: &C, state: &mut State, words: &[&str]) -> Done {
     let failed = |text: String| Done::Failed(text, 1);
-    let target = match words {
-        [] | ["~"] => match sallyport_policy::line::Variables::get(state, "HOME") {
-            Some(home) => home.to_owned(),
-            None => "/".to_owned(),
-        },
-        ["-"] => match &state.previous {
-            Some(previous) => previous.clone(),
-            None => return failed("cd: there is no earlier directory".to_owned()),
-        },
-        [path] | ["--", path] => (*path).to_owned(),
-        _ => return failed("cd takes one directory".to_owned()),
+    let target = match target(state, words) {
+        Ok(target) => target,
+        Err(why) => return failed(why.to_owned()),
     };
-    let from = state.directory.as_deref().unwrap_or("/").trim_end_matches('/');
-    let path = if target.starts_with('/') { target.clone() } else { format!("{from}/{target}") };
+    let path = state.absolute(&target);
+    if !path.starts_with('/') {
+        return failed("cd: where you are cannot be told in this container; write the whole path".to_owned());
+    }
     // With a dot behind it, what is no directory is an error.
     let there = match ask(container, Cleared::own(Own::List(format!("{path}/.")))).await {
         Ok(said) if said.is_missing() => {
             return failed("cd: this container has no `find` to look with; write absolute paths".to_owned());
         }
-        Ok(said) => said.worked(),
+        Ok(said) => said.worked() || said.cut,
         Err(error) => return failed(format!("cd: {error}")),
     };
     if !there {

@@ -1,16 +1,17 @@
-//! What Tab offers: programs that some rule allows and the shell's own words, flags of a program, names in the container.
+//! What Tab offers: programs that some rule allows and the shell's own words, flags of a program, paths in the container.
 
 use std::time::Duration;
 
 use sallyport_policy::commands::Commands;
+use sallyport_policy::line::Variables as _;
 use tokio::time::Instant;
 
+use super::builtins;
 use super::container::Container;
+use super::names::list;
 use super::state::State;
-use super::{builtins, plan};
+use crate::terminal::editor::{Candidate, Offer};
 
-/// How many are offered.
-const MOST: usize = 200;
 /// How long a listing may take, and how long it is good for.
 const PATIENCE: Duration = Duration::from_secs(2);
 const FRESH: Duration = Duration::from_secs(3);
@@ -18,101 +19,205 @@ const FRESH: Duration = Duration::from_secs(3);
 /// The listing of one directory, kept for the next key.
 #[derive(Debug, Default)]
 pub(super) struct Completer {
-    listed: Option<(String, Instant, Vec<String>)>,
+    listed: Option<Listed>,
 }
 
-/// What is to be completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part<'a> {
-    /// The word up to the cursor.
-    pub(super) word: &'a str,
+/// A directory's names, and when they were looked up.
+#[derive(Debug)]
+struct Listed {
+    path: String,
+    at: Instant,
+    names: Vec<(String, bool)>,
+}
+
+/// The word at the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Word {
+    /// Where it begins, in bytes.
+    from: usize,
+    /// Without quotes.
+    text: String,
     /// The program that it is an argument of; `None` where it is the program.
-    pub(super) program: Option<&'a str>,
-}
-
-/// Finds the word before the cursor, by blanks and the signs that begin another command; quotes are not looked into.
-pub(super) fn part(before: &str) -> Part<'_> {
-    let command = before.rsplit(['|', ';', '&']).next().unwrap_or_default();
-    let word = command.rsplit([' ', '\t', '<', '>']).next().unwrap_or_default();
-    let rest = command.strip_suffix(word).unwrap_or_default();
-    let mut words = rest.split_whitespace().filter(|word| !word.contains('=') && *word != "!");
-    Part { word, program: words.next() }
+    program: Option<String>,
+    /// The quote that is open at the cursor.
+    quote: Option<char>,
 }
 
 impl Completer {
-    /// Whole words that the part could become, sorted.
+    /// What the word at the cursor could become.
     pub(super) async fn offers<C: Container>(
         &mut self,
         container: &C,
         commands: &Commands,
         state: &State,
-        part: Part<'_>,
-    ) -> Vec<String> {
-        let Part { word, program } = part;
-        let mut found: Vec<String> = match program {
-            None if !word.contains('/') => {
+        text: &str,
+        cursor: usize,
+    ) -> Option<Offer> {
+        let word = word(text.get(..cursor)?)?;
+        let whole = |text: String| Candidate { shown: text.clone(), text, complete: true };
+        let candidates = match &word.program {
+            None if !word.text.contains('/') => {
                 let own = builtins::NAMES.iter().copied().take_while(|name| *name != ".");
-                let all = commands.programs().into_iter().chain(own);
-                all.filter(|name| name.starts_with(word) && *name != "*").map(str::to_owned).collect()
+                let all = commands.programs().into_iter().chain(own.filter(|name| *name != ":"));
+                let mut names: Vec<&str> = all.filter(|name| name.starts_with(&word.text)).collect();
+                names.sort_unstable();
+                names.dedup();
+                names.into_iter().map(|name| whole(name.to_owned())).collect()
             }
-            Some(program) if word.starts_with('-') => {
-                let flags = commands.flags(program).into_iter();
-                flags.filter(|flag| flag.starts_with(word)).collect()
+            Some(program) if word.text.starts_with('-') => {
+                let flags = commands.flags(program).into_iter().filter(|flag| flag.starts_with(&word.text));
+                flags.map(|flag| Candidate { complete: !flag.ends_with('='), ..whole(flag) }).collect()
             }
-            _ => self.paths(container, state, word).await,
+            _ => self.paths(container, state, &word).await?,
         };
-        found.sort();
-        found.dedup();
-        found.truncate(MOST);
-        found
+        Some(Offer { asked: text.to_owned(), from: word.from, to: cursor, candidates })
     }
 
-    async fn paths<C: Container>(&mut self, container: &C, state: &State, word: &str) -> Vec<String> {
-        let (directory, name) = match word.rsplit_once('/') {
-            Some((directory, name)) => (format!("{directory}/"), name),
-            None => (String::new(), word),
+    async fn paths<C: Container>(
+        &mut self,
+        container: &C,
+        state: &State,
+        word: &Word,
+    ) -> Option<Vec<Candidate>> {
+        let (directory, begin) = match word.text.rsplit_once('/') {
+            Some((directory, begin)) => (format!("{directory}/"), begin),
+            None => (String::new(), word.text.as_str()),
         };
-        let here = state.directory.as_deref().unwrap_or("/").trim_end_matches('/');
-        let place = match directory.as_str() {
-            path if path.starts_with('/') => format!("{path}."),
-            path => format!("{here}/{path}."),
+        let home = match (word.quote, directory.strip_prefix("~/")) {
+            (None, Some(rest)) => Some(format!("{}/{rest}", state.get("HOME")?)),
+            _ => None,
         };
-        let fresh = |(path, at, _): &(String, Instant, Vec<String>)| *path == place && at.elapsed() < FRESH;
+        let place = state.absolute(home.as_deref().unwrap_or(&directory));
+        let fresh = |listed: &Listed| listed.path == place && listed.at.elapsed() < FRESH;
         if !self.listed.as_ref().is_some_and(fresh) {
-            let listed = tokio::time::timeout(PATIENCE, plan::list(container, &place)).await;
-            let Ok(Ok(names)) = listed else { return Vec::new() };
-            self.listed = Some((place, Instant::now(), names));
+            let names = tokio::time::timeout(PATIENCE, list(container, &place)).await.ok()?.ok()?;
+            self.listed = Some(Listed { path: place, at: Instant::now(), names });
         }
-        let Some((_, _, names)) = &self.listed else { return Vec::new() };
-        let shown = |found: &&String| {
-            found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.')) && is_plain(found)
+        let names = &self.listed.as_ref()?.names;
+        let only_directories = word.program.as_deref() == Some("cd");
+        let fits = |(name, directory): &&(String, bool)| {
+            name.starts_with(begin)
+                && (!name.starts_with('.') || begin.starts_with('.'))
+                && (*directory || !only_directories)
+                // What cannot be typed as it is seen.
+                && crate::terminal::clean(name) == *name
+                && !name.contains(char::REPLACEMENT_CHARACTER)
         };
-        names.iter().filter(shown).map(|found| format!("{directory}{found}")).collect()
+        let mut candidates: Vec<Candidate> = names
+            .iter()
+            .filter(fits)
+            .map(|(name, is_directory)| {
+                let end = if *is_directory { "/" } else { "" };
+                let text = quoted(&format!("{directory}{name}{end}"), word.quote, !is_directory);
+                Candidate { text, shown: format!("{name}{end}"), complete: !is_directory }
+            })
+            .collect();
+        candidates.sort_by(|a, b| a.shown.cmp(&b.shown));
+        Some(candidates)
     }
 }
 
-/// Whether a name can stand on a line as it is.
-fn is_plain(name: &str) -> bool {
-    name.chars().all(|c| c.is_alphanumeric() || "-_.+,:@%/".contains(c))
+/// The word that ends at the cursor.
+fn word(before: &str) -> Option<Word> {
+    let mut word = Word { from: 0, text: String::new(), program: None, quote: None };
+    let mut started = false;
+    // After `>` comes a file, whatever the word before.
+    let mut redirected = false;
+    let mut characters = before.char_indices().peekable();
+    while let Some((index, character)) = characters.next() {
+        let after = index + character.len_utf8();
+        match (word.quote, character) {
+            (Some(quote), character) if character == quote => word.quote = None,
+            (Some('\''), character) => word.text.push(character),
+            (_, '\\') => word.text.push(characters.next()?.1),
+            (Some(_), character) => word.text.push(character),
+            (None, '\'' | '"') => word.quote = Some(character),
+            (None, ' ' | '\t' | '\n' | ';' | '|' | '&' | '<' | '>' | '!') if character != '!' || !started => {
+                let done = std::mem::take(&mut word.text);
+                let assignment =
+                    done.split_once('=').is_some_and(|(name, _)| !name.is_empty() && !name.contains('/'));
+                if started && word.program.is_none() && !redirected && !assignment {
+                    word.program = Some(done);
+                }
+                if started {
+                    redirected = false;
+                }
+                match character {
+                    '\n' | ';' | '|' | '&' | '!' => word.program = None,
+                    '<' | '>' => redirected = true,
+                    _ => {}
+                }
+                (started, word.from) = (false, after);
+                continue;
+            }
+            (None, character) => word.text.push(character),
+        }
+        started = true;
+    }
+    if redirected && word.program.is_none() {
+        word.program = Some(String::new());
+    }
+    Some(word)
+}
+
+/// A path as it has to be typed. `whole` closes an open quote.
+fn quoted(path: &str, quote: Option<char>, whole: bool) -> String {
+    let mut out = String::new();
+    out.extend(quote);
+    for (index, character) in path.chars().enumerate() {
+        let escape = match quote {
+            None => {
+                let plain = character.is_alphanumeric() || "/_.,+-:@%=".contains(character);
+                let home = index == 0 && path.starts_with("~/");
+                !plain && !home
+            }
+            Some('"') => matches!(character, '"' | '$' | '`' | '\\'),
+            Some(_) => false,
+        };
+        match (quote, character) {
+            (Some('\''), '\'') => out.push_str("'\\''"),
+            (_, character) => {
+                if escape {
+                    out.push('\\');
+                }
+                out.push(character);
+            }
+        }
+    }
+    if whole {
+        out.extend(quote);
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(before: &str) -> (usize, String, Option<String>) {
+        let word = word(before).unwrap();
+        (word.from, word.text, word.program)
+    }
+
     #[test]
-    fn the_word_before_the_cursor_knows_its_program() {
-        for (before, word, program) in [
-            ("", "", None),
-            ("ca", "ca", None),
-            ("cat ", "", Some("cat")),
-            ("cat /va", "/va", Some("cat")),
-            ("ls | gr", "gr", None),
-            ("ls; cat -", "-", Some("cat")),
-            ("true && LANG=C ls --a", "--a", Some("ls")),
-            ("echo x >/tm", "/tm", Some("echo")),
-        ] {
-            assert_eq!(part(before), Part { word, program }, "{before}");
-        }
+    fn the_word_at_the_cursor_is_a_program_or_an_argument() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(at("ca"), (0, "ca".into(), None));
+        assert_eq!(at("cat /e"), (4, "/e".into(), some("cat")));
+        assert_eq!(at("X=1 ca"), (4, "ca".into(), None));
+        assert_eq!(at("cat x | gr"), (8, "gr".into(), None));
+        assert_eq!(at("cat x && ! gr"), (11, "gr".into(), None));
+        assert_eq!(at("cat 'a b"), (4, "a b".into(), some("cat")));
+        assert_eq!(at("cat a\\ b"), (4, "a b".into(), some("cat")));
+        assert_eq!(at("cat x > /t"), (8, "/t".into(), some("cat")));
+        assert_eq!(at("cat "), (4, String::new(), some("cat")));
+    }
+
+    #[test]
+    fn what_is_filled_in_means_that_name() {
+        assert_eq!(quoted("/a b$c", None, true), "/a\\ b\\$c");
+        assert_eq!(quoted("/a b$c", Some('"'), true), "\"/a b\\$c\"");
+        assert_eq!(quoted("it's", Some('\''), true), "'it'\\''s'");
+        assert_eq!(quoted("sub/", Some('\''), false), "'sub/");
     }
 }

@@ -112,6 +112,8 @@ impl Running for ProcessOutput {
 pub(super) struct Said {
     pub(super) exit: Exit,
     pub(super) out: Vec<u8>,
+    /// There was more than is read.
+    pub(super) cut: bool,
 }
 
 impl Said {
@@ -134,11 +136,14 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// worked.
 pub(super) async fn ask<C: Container>(container: &C, command: Cleared) -> Result<Said, BridgeError> {
     let (input, mut output) = container.start(command, None, false).await?;
-    let mut out = Vec::new();
+    let (mut out, mut cut) = (Vec::new(), false);
     let read = async {
         while let Some(next) = output.next().await {
             match next {
-                Output::Stdout(bytes) if out.len() + bytes.len() > MOST => return None,
+                Output::Stdout(bytes) if out.len() + bytes.len() > MOST => {
+                    cut = true;
+                    return None;
+                }
                 Output::Stdout(bytes) => out.extend_from_slice(&bytes),
                 Output::Stderr(_) => {}
                 Output::Exit(exit) => return Some(exit),
@@ -150,5 +155,6 @@ pub(super) async fn ask<C: Container>(container: &C, command: Cleared) -> Result
     if exit.is_none() {
         input.hang_up().await;
     }
-    Ok(Said { exit: exit.unwrap_or(Exit::Code(1)), out })
+    let slow = || Exit::Unknown { why: "it took too long, or said too much".to_owned() };
+    Ok(Said { exit: exit.unwrap_or_else(slow), out, cut })
 }

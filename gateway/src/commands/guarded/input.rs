@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use sallyport_policy::line::{self, LONGEST_LINE};
 
-use super::complete::{self, Completer};
+use super::complete::Completer;
 use super::container::Container;
 use super::shell::{Over, Shell, Typed};
 use crate::commands::Desk;
-use crate::terminal::editor::{Candidate, Editor, Event, Offer, Options};
+use crate::terminal::editor::{Editor, Event, Options};
 
 /// How many lines the editor remembers.
 const HISTORY: usize = 500;
@@ -31,7 +31,7 @@ pub(super) async fn typed<C: Container, D: Desk>(
             shell.raw(Bytes::from_static(b"\r\n")).await?;
         }
         editor.resize(*shell.sizes.borrow_and_update());
-        let directory = shell.state.directory.clone().unwrap_or_else(|| "/".to_owned());
+        let directory = shell.state.directory.clone().unwrap_or_else(|| "?".to_owned());
         let (green, plain) = if colour && capable { ("\x1b[32m", "") } else { ("", "") };
         editor.begin(vec![(name.to_owned(), green), (format!(":{directory}$ "), plain)]);
         match edited(shell, &mut editor, &mut completer).await? {
@@ -85,8 +85,20 @@ async fn edited<C: Container, D: Desk>(
             None => {}
             Some(Event::Complete { text, cursor }) => {
                 shell.raw(editor.take_output().into()).await?;
-                let offer = offered(shell, completer, text, cursor).await;
-                editor.offer(&offer);
+                let offer = tokio::select! {
+                    offer = completer.offers(&shell.container, &shell.commands, &shell.state, &text, cursor) => offer,
+                    // Somebody types on: the answer comes too late.
+                    typed = shell.typed.recv(), if shell.ahead.is_none() => match typed {
+                        Some(typed) => {
+                            if let Typed::Bytes(bytes) = typed {
+                                shell.ahead = Some(bytes);
+                            }
+                            None
+                        }
+                        None => return Err(Over::Gone),
+                    },
+                };
+                editor.offer(&offer.unwrap_or_default());
             }
             Some(event) => {
                 shell.raw(editor.take_output().into()).await?;
@@ -94,25 +106,6 @@ async fn edited<C: Container, D: Desk>(
             }
         }
     }
-}
-
-/// What could stand at the cursor.
-async fn offered<C: Container, D: Desk>(
-    shell: &Shell<C, D>,
-    completer: &mut Completer,
-    text: String,
-    cursor: usize,
-) -> Offer {
-    let part = complete::part(text.get(..cursor).unwrap_or_default());
-    let from = cursor.saturating_sub(part.word.len());
-    let found = completer.offers(&shell.container, &shell.commands, &shell.state, part).await;
-    let candidates = found.into_iter().map(|word| Candidate {
-        shown: word.rsplit_once('/').map_or(word.as_str(), |(_, name)| name).to_owned(),
-        // A path may go on.
-        complete: !word.contains('/'),
-        text: word,
-    });
-    Offer { candidates: candidates.collect(), asked: text, from, to: cursor }
 }
 
 /// Lines of a script, one after the other. The first that is refused ends it.

@@ -3,7 +3,10 @@
 //! ```text
 //! shell       the loop: a line is planned, judged, put on record, run
 //! plan        words, globs, redirections, verdicts        builtins   cd, export, help, …
-//! pipeline    execs and the streams between them          state      variables, directory, history
+//! links       where paths lead, before the last word      names      what is in a directory
+//! denied      what a refusal brings                       state      variables, directory, history
+//! program     one, with the person's terminal             tidy       what it leaves behind there
+//! pipeline    several, and the streams between them
 //! container   where commands are started; demands what the rules have cleared
 //! ```
 //!
@@ -13,14 +16,19 @@
 mod builtins;
 mod complete;
 mod container;
+mod denied;
 mod input;
+mod links;
+mod names;
 mod pipeline;
 mod plan;
+mod program;
 mod shell;
 mod state;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tidy;
 
 use std::sync::Arc;
 
@@ -138,7 +146,7 @@ async fn run<C: Container, D: Desk>(
     out: mpsc::Sender<Output>,
 ) -> Over {
     let Setup { container, desk, commands, size, term, name, place, colour } = setup;
-    // Where programs begin. A container that cannot say so begins at its root as far as paths are judged.
+    // Where programs begin. In a container that cannot say so, relative paths are refused.
     let here = container::ask(&container, Cleared::own(Own::Resolve(".".to_owned()))).await;
     let here = here.ok().filter(container::Said::worked).and_then(|said| String::from_utf8(said.out).ok());
     let here = here.map(|path| path.trim_end_matches('\n').to_owned()).filter(|path| path.starts_with('/'));

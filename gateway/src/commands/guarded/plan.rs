@@ -3,18 +3,15 @@
 
 use std::ops::Range;
 
-use futures::future::join_all;
-use sallyport_policy::commands::{Cleared, Commands, Invocation, Own, Verdict, Way};
+use sallyport_policy::commands::{Cleared, Commands, Invocation, Verdict};
 use sallyport_policy::line::{
     self, Field, LineError, MOST_WORDS, RedirectTo, Redirection, Simple, Step, Stream, Word,
 };
 
-use super::container::{Container, ask};
+use super::container::Container;
 use super::pipeline::{Sink, Source};
 use super::state::State;
-
-/// How many paths of a line are followed through links.
-const MOST_PATHS: usize = 16;
+use super::{links, names};
 
 /// One command, ready.
 #[derive(Debug, Clone)]
@@ -85,7 +82,10 @@ pub(super) async fn plan<C: Container>(
             all.push(planned);
             continue;
         }
-        let verdict = judge(container, commands, state, &planned.invocation).await;
+        let verdict = match links::judge(container, commands, state, &planned.invocation).await {
+            Ok(verdict) => verdict,
+            Err(why) => return Err(wrong(&simple.span, why).into()),
+        };
         match verdict.cleared.clone() {
             Some(cleared) => {
                 planned.cleared = Some(cleared);
@@ -102,95 +102,6 @@ pub(super) async fn plan<C: Container>(
         }
     }
     Ok(all)
-}
-
-/// What the rules say, about the words and about where their paths lead.
-async fn judge<C: Container>(
-    container: &C,
-    commands: &Commands,
-    state: &mut State,
-    invocation: &Invocation,
-) -> Verdict {
-    let verdict = commands.judge(invocation, Way::Guarded);
-    if verdict.cleared.is_none() {
-        return verdict;
-    }
-    // What would run may be written otherwise than what was typed: with `..` resolved, for one.
-    let runs = verdict.cleared.as_ref().map(|cleared| cleared.argv()).unwrap_or_default();
-    let program = invocation.argv.first();
-    let start = runs.iter().position(|word| Some(word) == program).unwrap_or(0);
-    let argv = runs.get(start..).map(<[String]>::to_vec).unwrap_or_default();
-    let invocation = &Invocation { argv, ..invocation.clone() };
-    match led(container, state, invocation).await {
-        Some(resolved) => {
-            let behind = commands.judge(&resolved, Way::Guarded);
-            if behind.cleared.is_some() { verdict } else { behind }
-        }
-        None => verdict,
-    }
-}
-
-/// The same command with its paths as the container's links lead; `None` where nothing differs or nothing can be told.
-async fn led<C: Container>(container: &C, state: &mut State, invocation: &Invocation) -> Option<Invocation> {
-    if state.resolves == Some(false) {
-        return None;
-    }
-    let directory = state.directory.clone().unwrap_or_else(|| "/".to_owned());
-    let absolute = |word: &str| match word.starts_with('/') {
-        true => word.to_owned(),
-        false => format!("{}/{word}", directory.trim_end_matches('/')),
-    };
-    // Whatever may be a path: a word, or what stands behind `=` in one.
-    let value = |word: &str| {
-        let (_, value) = word.split_once('=').filter(|_| word.starts_with('-')).unwrap_or(("", word));
-        (!value.starts_with('-') && !value.is_empty()).then(|| value.to_owned())
-    };
-    let mut paths: Vec<String> = Vec::new();
-    let words = invocation.argv.iter().skip(1).filter_map(|word| value(word));
-    let files = invocation.reads.iter().chain(&invocation.writes).cloned();
-    for path in words.chain(files) {
-        if path.len() <= 4096 && !paths.contains(&path) && paths.len() < MOST_PATHS {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        return None;
-    }
-    let asked = paths.iter().map(|path| ask(container, Cleared::own(Own::Resolve(absolute(path)))));
-    let said = join_all(asked).await;
-    let mut leads = Vec::new();
-    for (path, said) in paths.iter().zip(said) {
-        let Ok(said) = said else { continue };
-        if said.is_missing() {
-            state.resolves = Some(false);
-            return None;
-        }
-        state.resolves = Some(true);
-        // A path that leads nowhere is none, or does not exist yet.
-        let Some(text) = said.worked().then(|| String::from_utf8(said.out).ok()).flatten() else { continue };
-        let lead = text.strip_suffix('\n').unwrap_or(&text).to_owned();
-        if lead.starts_with('/') && lead != absolute(path) {
-            leads.push((path.clone(), lead));
-        }
-    }
-    if leads.is_empty() {
-        return None;
-    }
-    let swap = |word: &String| {
-        let bare = value(word);
-        let lead = leads.iter().find(|(path, _)| Some(path) == bare.as_ref());
-        match lead {
-            Some((path, lead)) => format!("{}{lead}", word.strip_suffix(path.as_str()).unwrap_or_default()),
-            None => word.clone(),
-        }
-    };
-    let program = invocation.argv.iter().take(1).cloned();
-    Some(Invocation {
-        argv: program.chain(invocation.argv.iter().skip(1).map(swap)).collect(),
-        reads: invocation.reads.iter().map(swap).collect(),
-        writes: invocation.writes.iter().map(swap).collect(),
-        ..invocation.clone()
-    })
 }
 
 /// Words to arguments, redirections to streams.
@@ -252,11 +163,9 @@ async fn expand<C: Container>(
 fn redirect(state: &State, redirection: &Redirection, planned: &mut Planned) -> Result<(), LineError> {
     let absolute = |word: &Word| -> Result<String, LineError> {
         let path = line::expand_target(word, state)?;
-        let directory = state.directory.as_deref().unwrap_or("/").trim_end_matches('/');
         match path.as_str() {
             "" => Err(wrong(&word.span, "the file of this redirection has no name")),
-            path if path.starts_with('/') => Ok(path.to_owned()),
-            path => Ok(format!("{directory}/{path}")),
+            path => Ok(state.absolute(path)),
         }
     };
     let sink = match &redirection.to {
@@ -297,37 +206,16 @@ async fn matches<C: Container>(
     at: &Range<usize>,
 ) -> Result<Vec<String>, LineError> {
     let Some(mut glob) = field.glob() else { return Ok(vec![field.text()]) };
-    let directory = state.directory.as_deref().unwrap_or("/").trim_end_matches('/').to_owned();
     while let Some(wanted) = glob.wants().map(str::to_owned) {
-        let path = match wanted.as_str() {
-            "" => format!("{directory}/."),
-            path if path.starts_with('/') => format!("{}/.", path.trim_end_matches('/')),
-            path => format!("{directory}/{}/.", path.trim_end_matches('/')),
-        };
-        let listed = list(container, &path).await.map_err(|why| wrong(at, why))?;
-        let names: Vec<_> = listed.into_iter().map(|name| (name, true)).collect();
+        let names = names::list(container, &state.absolute(&wanted)).await.map_err(|why| wrong(at, why))?;
         glob.give(&names);
     }
     let found = glob.found().map_err(|error| wrong(at, error.to_string()))?;
-    Ok(if found.is_empty() { vec![field.text()] } else { found })
-}
-
-/// The names in a directory; none where it cannot be read.
-///
-/// # Errors
-/// In words, where the container has no way to say.
-pub(super) async fn list<C: Container>(container: &C, directory: &str) -> Result<Vec<String>, String> {
-    let said = ask(container, Cleared::own(Own::List(directory.to_owned()))).await;
-    let said = said.map_err(|error| format!("the names in `{directory}` cannot be listed: {error}"))?;
-    if said.is_missing() {
-        return Err(
-            "this container has no `find`, so patterns and completion do not work in it: write names out"
-                .to_owned(),
-        );
+    if found.iter().any(|name| name.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(wrong(
+            at,
+            "a name that fits the pattern is not UTF-8 text: write out those that you mean",
+        ));
     }
-    let names = said.out.split(|byte| *byte == 0).filter_map(|path| {
-        let path = std::str::from_utf8(path).ok()?;
-        Some(path.rsplit_once('/').map_or(path, |(_, name)| name).to_owned())
-    });
-    Ok(names.filter(|name| !name.is_empty()).take(10_000).collect())
+    Ok(if found.is_empty() { vec![field.text()] } else { found })
 }

@@ -11,8 +11,8 @@ const HISTORY: usize = 500;
 const VARIABLES: usize = 256;
 const LONGEST_VALUE: usize = 16 * 1024;
 
-/// The state.
-#[derive(Debug)]
+/// The state; a copy shows what a line would do.
+#[derive(Debug, Clone)]
 pub(super) struct State {
     variables: BTreeMap<String, (String, bool)>,
     /// Absolute and without `..`; `None` while it could not be told.
@@ -42,8 +42,27 @@ impl State {
             carrier: None,
             resolves: None,
         };
-        state.go(directory.unwrap_or_else(|| "/".to_owned()), false);
+        // Where it cannot be told, relative paths are not known either, and the rules refuse them.
+        if let Some(directory) = directory {
+            state.go(directory, false);
+        }
         state
+    }
+
+    /// It is not known any more where one is.
+    pub(super) fn forget_directory(&mut self) {
+        self.directory = None;
+    }
+
+    /// A path as programs find it; a relative one stays so where it is not known where one is.
+    pub(super) fn absolute(&self, path: &str) -> String {
+        match &self.directory {
+            _ if path.starts_with('/') => path.to_owned(),
+            Some(directory) if path.is_empty() => directory.clone(),
+            Some(directory) => format!("{}/{path}", directory.trim_end_matches('/')),
+            None if path.is_empty() => ".".to_owned(),
+            None => path.to_owned(),
+        }
     }
 
     /// Changes the working directory.

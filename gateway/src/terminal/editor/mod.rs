@@ -177,7 +177,7 @@ impl Editor {
             }
             None if offer.candidates.len() > 1 && self.tabs > 1 => {
                 let cursor = self.text.cursor();
-                self.to_end();
+                self.show_whole();
                 let columns = self.canvas.columns();
                 self.out.extend_from_slice(&complete::list(&offer.candidates, columns));
                 self.text.place(cursor);
@@ -210,7 +210,7 @@ impl Editor {
     }
 
     /// Shows everything, with the cursor at the end and then on a fresh line.
-    fn to_end(&mut self) {
+    fn show_whole(&mut self) {
         self.text.place(self.text.len());
         self.canvas.damage(Damage::Cursor);
         self.flush();

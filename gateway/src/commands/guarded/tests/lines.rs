@@ -120,3 +120,28 @@ async fn a_container_with_little_says_what_is_missing() {
     assert!(came.err.contains("neither `env` nor `sh`"), "{came:?}");
     assert_ne!(run("echo x > /tmp/never-written-1\n").await.status, 0);
 }
+
+#[tokio::test]
+async fn no_path_is_too_many_to_be_followed() {
+    let dir = tempfile::tempdir_in("/tmp").unwrap();
+    let path = dir.path().canonicalize().unwrap();
+    std::os::unix::fs::symlink("/etc/shadow", path.join("harmless")).unwrap();
+    let names: Vec<String> = (0..40).map(|n| format!("f{n}")).collect();
+    let line = format!("cd {}; cat {} harmless\n", path.display(), names.join(" "));
+    let came = script(&line).await;
+    assert_eq!((came.status, came.out.as_str()), (77, ""), "{}", came.err);
+    assert!(came.err.contains("`harmless` leads to `/etc/shadow`"), "{}", came.err);
+    let names: Vec<String> = (0..200).map(|n| format!("f{n}")).collect();
+    let came = script(&format!("cat {}\n", names.join(" "))).await;
+    assert!(came.status == 77 && came.err.contains("name fewer"), "{came:?}");
+}
+
+#[tokio::test]
+async fn where_one_is_has_to_be_known_for_a_relative_path() {
+    let machine = Machine { lacks: &["readlink"], ..Machine::default() };
+    let came = script_with(machine.clone(), Book::default(), OnDenied::Tell, "cat hostname\n").await;
+    assert_eq!(came.status, 77, "{came:?}");
+    assert_eq!(for_the_person(&machine), [""; 0]);
+    let came = script_with(machine.clone(), Book::default(), OnDenied::Tell, "cd /etc\ncat hostname\n").await;
+    assert_eq!(came.status, 0, "{came:?}");
+}

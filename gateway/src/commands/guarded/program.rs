@@ -1,0 +1,148 @@
+//! One program: taken to the person's directory with their variables, and given their terminal.
+
+use bytes::Bytes;
+use sallyport_policy::commands::{Carrier, Cleared, Own};
+
+use super::container::{Container, Input, Running, ask};
+use super::shell::{MOST_AHEAD, Over, Shell, Typed};
+use super::tidy::Tidy;
+use crate::bridge::{Exit, Output};
+use crate::commands::Desk;
+
+/// For so long after a program's start, what is typed may be for the next prompt.
+const TYPED_AHEAD: std::time::Duration = std::time::Duration::from_millis(200);
+
+impl<C: Container, D: Desk> Shell<C, D> {
+    /// The command where and with what the person is, if that is not what the container has anyway.
+    pub(super) async fn placed(
+        &mut self,
+        cleared: Cleared,
+        environment: &[(String, String)],
+        on_screen: bool,
+    ) -> Result<Cleared, String> {
+        let moved = self.state.moved.then(|| self.state.directory.clone()).flatten();
+        let mut environment = environment.to_vec();
+        if moved.is_none() && environment.is_empty() && !(on_screen && self.terminal) {
+            return Ok(cleared);
+        }
+        let carrier = self.carrier().await;
+        let terminal = on_screen && self.terminal && !environment.iter().any(|(name, _)| name == "TERM");
+        match carrier {
+            None if moved.is_none() && environment.is_empty() => Ok(cleared),
+            None => Err(
+                "this container has neither `env` nor `sh`, so programs cannot be given a directory or variables here: \
+                 write absolute paths"
+                    .to_owned(),
+            ),
+            Some(Carrier::Env) if moved.is_some() => Err(
+                "this container has no way to start a program in another directory: write absolute paths".to_owned(),
+            ),
+            Some(carrier) => {
+                if terminal {
+                    environment.push(("TERM".to_owned(), self.term.clone()));
+                }
+                Ok(cleared.placed(moved.as_deref(), &environment, carrier))
+            }
+        }
+    }
+
+    /// How this container's programs are given directory and variables; tried once.
+    async fn carrier(&mut self) -> Option<Carrier> {
+        if let Some(known) = self.state.carrier {
+            return known;
+        }
+        let probe = || Cleared::own(Own::Resolve("/".to_owned()));
+        let mut found = None;
+        for (carrier, directory) in
+            [(Carrier::EnvChdir, Some("/")), (Carrier::Shell, Some("/")), (Carrier::Env, None)]
+        {
+            let variables = [("LC_ALL".to_owned(), "C".to_owned())];
+            let said = ask(&self.container, probe().placed(directory, &variables, carrier)).await;
+            if said.is_ok_and(|said| said.worked()) {
+                found = Some(carrier);
+                break;
+            }
+        }
+        self.state.carrier = Some(found);
+        found
+    }
+
+    /// One program with the person's terminal.
+    pub(super) async fn on_terminal(&mut self, command: Cleared) -> Result<u8, Over> {
+        let program = command.argv().first().cloned().unwrap_or_default();
+        let size = *self.sizes.borrow_and_update();
+        let (input, mut output) = match self.container.start(command, Some(size), true).await {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::info!(?error, "a command could not be started");
+                self.say(format!("{program}: {error}")).await?;
+                return Ok(126);
+            }
+        };
+        let out = self.out.clone();
+        let (typed, sizes, ahead) = (&mut self.typed, &mut self.sizes, &mut self.ahead);
+        let settled = tokio::time::Instant::now() + TYPED_AHEAD;
+        let feed = async {
+            loop {
+                tokio::select! {
+                    // A program that is over at once was not meant to read what comes next.
+                    () = tokio::time::sleep_until(settled), if ahead.is_some() => {
+                        if let Some(bytes) = ahead.take() && !input.write(bytes).await {
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                    next = typed.recv() => match next {
+                        Some(Typed::Bytes(bytes)) => {
+                            let urgent = bytes.iter().any(|byte| matches!(byte, 3 | 4 | 0x1a | 0x1c));
+                            let early = !urgent && tokio::time::Instant::now() < settled;
+                            let bytes = match ahead.take() {
+                                Some(before) => [before, bytes].concat().into(),
+                                None => bytes,
+                            };
+                            if early && bytes.len() <= MOST_AHEAD {
+                                *ahead = Some(bytes);
+                            } else if !input.write(bytes).await {
+                                std::future::pending::<()>().await;
+                            }
+                        }
+                        Some(Typed::Eof) => input.eof().await,
+                        None => return Over::Gone,
+                    },
+                    Ok(()) = sizes.changed() => {
+                        let size = *sizes.borrow_and_update();
+                        input.resize(size).await;
+                    }
+                }
+            }
+        };
+        let (mut last, mut tidy) = (Bytes::new(), Tidy::default());
+        let pass = async {
+            while let Some(next) = output.next().await {
+                match next {
+                    Output::Stdout(bytes) | Output::Stderr(bytes) => {
+                        last = bytes.slice(bytes.len().saturating_sub(1)..);
+                        tidy.output(&bytes);
+                        out.send(Output::Stdout(bytes)).await.map_err(|_| Over::Gone)?;
+                    }
+                    Output::Exit(exit) => return Ok(exit),
+                }
+            }
+            Ok(Exit::Code(1))
+        };
+        let ended = tokio::select! {
+            ended = pass => ended,
+            over = feed => Err(over),
+        };
+        input.hang_up().await;
+        let exit = ended?;
+        self.returns.saw(&last);
+        let order = tidy.finish();
+        if !order.is_empty() {
+            self.out.send(Output::Stdout(order.into())).await.map_err(|_| Over::Gone)?;
+        }
+        if let Some(message) = exit.message() {
+            self.say(format!("{program}: {message}")).await?;
+        }
+        Ok(exit.status())
+    }
+}
