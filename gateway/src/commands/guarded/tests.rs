@@ -16,6 +16,7 @@ use crate::commands::{Answer, Note, Unrecorded};
 
 mod lines;
 mod streams;
+mod typing;
 
 /// Starts programs of this machine, without a PTY.
 #[derive(Debug, Clone, Default)]
