@@ -9,7 +9,23 @@ use super::RuleInput;
 pub(crate) const NAMES: [&str; 3] = ["observe", "debug", "database-read"];
 
 /// What logs may be read.
-const LOGS: &[&str] = &["/var/log/**"];
+const LOGS: &[&str] = &[
+    "/var/log/**",
+    // What a machine says of itself, without anybody's secrets.
+    "/etc/os-release",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/proc/cpuinfo",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/uptime",
+    "/proc/version",
+    "/proc/vmstat",
+    "/proc/*/cgroup",
+    "/proc/*/limits",
+    "/proc/*/status",
+];
 /// Web addresses of the container itself.
 const LOCAL: &str = r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?([/?][^\s{}\[\]]*)?";
 const HOST: &str = r"@?[A-Za-z0-9][A-Za-z0-9_.:-]*";
