@@ -61,7 +61,7 @@ impl Access {
         let actor = Actor { principal: show::principal(who), person: show::person(who) };
         let mut pause = Duration::from_millis(5);
         for _ in 0..ATTEMPTS {
-            match self.try_once(who, &actor, name, &decision).await? {
+            match Box::pin(self.try_once(who, &actor, name, &decision)).await? {
                 Some(changed) => {
                     let changed = match decision {
                         Decision::Approve => self.wait_until_open(changed).await,

@@ -237,7 +237,7 @@ impl Access {
     /// # Errors
     /// Refused by the policy, or by the limit of 20 open requests per person.
     pub async fn request(&self, who: &Identity, ask: Ask) -> Result<RequestView, AccessError> {
-        self.ask(who, ask).await
+        Box::pin(self.ask(who, ask)).await
     }
 
     /// Approves. Returns once the grant is active, or says what is missing; waits at most 10 seconds.

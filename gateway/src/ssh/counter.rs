@@ -170,7 +170,7 @@ impl Desk for Counter {
     }
 
     async fn ask(&self, line: &str, _verdict: &Verdict, tell: &(dyn Fn(String) + Send + Sync)) -> Answer {
-        match self.put(line, tell).await {
+        match Box::pin(self.put(line, tell)).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(error = %crate::crd::causes(&error), "a command could not be put to anybody");

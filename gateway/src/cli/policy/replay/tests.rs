@@ -54,7 +54,7 @@ impl Past {
 
     fn report(&self) -> Report {
         let path = self.dir.path().join("policy.yaml");
-        let policy = files::read(&[path.clone()]).policies.remove(0).policy;
+        let policy = files::read(std::slice::from_ref(&path)).policies.remove(0).policy;
         let policies = BTreeMap::from([("oncall-debug".to_owned(), policy)]);
         let replay = Replay {
             recordings: self.dir.path().join("rec"),
