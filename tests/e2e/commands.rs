@@ -188,7 +188,12 @@ fn a_guarded_shell_gives_programs_a_terminal_and_takes_it_back(world: &World) {
     let place = ruled(world, "terminal", |_| {});
     let mut shell = open(&place, "box");
     shell.resize(33, 111);
-    types(&mut shell, "stty size", "33 111\r\n");
+    // The size comes after the program has started, as `kubectl exec` has it too.
+    until("programs have the terminal's size", seconds(30), || {
+        let before = shell.screen.text().len();
+        types(&mut shell, "stty size", "");
+        shell.screen.text().get(before..)?.contains("33 111\r\n").then_some(())
+    });
     shell.send("sleep 300\r");
     std::thread::sleep(seconds(1));
     shell.send("\x03");
