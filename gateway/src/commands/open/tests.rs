@@ -234,8 +234,10 @@ impl Person {
         let size = Size { columns: start.columns.unwrap_or(80), rows: 24 };
         pty.resize(pty_process::Size::new(size.rows, size.columns)).expect("a size");
         let argv = start.argv.clone().unwrap_or_else(|| which.argv().to_vec());
-        let command = pty_process::Command::new(argv[0])
-            .args(&argv[1..])
+        // Whoever runs the tests in the background has Ctrl-C ignored, and what they start would inherit that.
+        let command = pty_process::Command::new("env")
+            .arg("--default-signal=INT,QUIT,TSTP")
+            .args(&argv)
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("TERM", "xterm")
