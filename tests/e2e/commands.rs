@@ -319,16 +319,16 @@ fn waiting(world: &World, place: &Place<'_>) -> String {
 fn a_denied_line_passes_once_when_an_approver_lets_it(world: &World) {
     let place = ruled(world, "once", |commands| commands["onDenied"] = json!("Ask"));
     let mut shell = open(&place, "box");
-    shell.send("factor 91\r");
+    shell.send("uname -m\r");
     shell.expect("approve", seconds(20));
     let name = waiting(world, &place);
     world.alice().words(["approve", &name]).run().exits(77);
     world.bob().words(["approve", &name]).run().exits(0);
-    shell.expect("91: 7 13", seconds(30));
+    shell.expect(std::env::consts::ARCH, seconds(30));
     shell.expect("$ ", seconds(20));
-    world.event("session.command", |e| e["approvedBy"] == "bob" && e["command"][0] == "factor");
+    world.event("session.command", |e| e["approvedBy"] == "bob" && e["command"][0] == "uname");
     // Once: the same line asks again, and Ctrl-C gives up.
-    shell.send("factor 91\r");
+    shell.send("uname -m\r");
     shell.expect("approve", seconds(20));
     let again = waiting(world, &place);
     assert_ne!(again, name);
@@ -344,23 +344,23 @@ fn a_denied_line_passes_once_when_an_approver_lets_it(world: &World) {
     shell.send("exit\r");
     shell.finish(seconds(20));
     // An exec waits as well.
-    let exec = world.alice().line(format!("exec -n {} box -- factor 91", place.name)).start();
+    let exec = world.alice().line(format!("exec -n {} box -- uname -m", place.name)).start();
     let name = waiting(world, &place);
     world.bob().words(["approve", &name]).run().exits(0);
-    exec.finish(seconds(30)).exits(0).prints("91: 7 13");
+    exec.finish(seconds(30)).exits(0).prints(std::env::consts::ARCH);
     assert!(place.binding(&name).is_none(), "it is no grant");
 }
 
 fn a_denied_line_that_an_approver_denies_does_not_run(world: &World) {
     let place = ruled(world, "once-denied", |commands| commands["onDenied"] = json!("Ask"));
     let mut shell = open(&place, "box");
-    shell.send("factor 91\r");
+    shell.send("uname -m\r");
     shell.expect("approve", seconds(20));
     let name = waiting(world, &place);
     world.bob().words(["deny", &name, "--reason", "look it up"]).run().exits(0);
     shell.expect("look it up", seconds(20));
     shell.expect("$ ", seconds(20));
-    assert!(!shell.screen.text().contains("7 13"));
+    assert!(!shell.screen.text().contains(std::env::consts::ARCH));
     shell.send("exit\r");
     shell.finish(seconds(20));
 }
@@ -397,14 +397,14 @@ fn secrets_on_a_line_are_in_no_event_and_no_list(world: &World) {
 fn replay_shows_what_a_proposed_policy_would_refuse(world: &World) {
     let place = ruled(world, "replay", |_| {});
     place.exec("echo replayed").exits(0);
-    place.exec("factor 21").exits(77);
-    let session = session(world, &place, |e| e["command"][0] == "factor");
+    place.exec("uname -r").exits(77);
+    let session = session(world, &place, |e| e["command"][0] == "uname");
     world.event("session.ended", |e| e["session"] == *session);
     let mut policy = world
         .api
         .get(&format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name))
         .expect("the policy");
-    policy["spec"]["commands"] = json!({"allow": [{"programs": ["factor"]}]});
+    policy["spec"]["commands"] = json!({"allow": [{"programs": ["uname"]}]});
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("proposed.json");
     let object = json!({
@@ -420,6 +420,6 @@ fn replay_shows_what_a_proposed_policy_would_refuse(world: &World) {
     };
     let report = replay(&[]).exits(0).json();
     assert_eq!(report["refused"][0]["command"], "echo replayed", "{report}");
-    assert_eq!(report["allowed"][0]["command"], "factor 21", "{report}");
+    assert_eq!(report["allowed"][0]["command"], "uname -r", "{report}");
     replay(&["--fail"]).exits(1);
 }

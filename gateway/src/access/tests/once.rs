@@ -99,3 +99,14 @@ async fn a_line_that_nobody_could_read_is_not_put_to_anybody() {
     house.access.ask_once(&permit, "s-1", "p", &long).await.unwrap_err();
     assert_eq!(house.access.requests(&bob()).iter().filter(|view| view.command.is_some()).count(), 0);
 }
+
+#[tokio::test]
+async fn alerts_are_noted_at_the_grant_and_bounded() {
+    let (house, permit) = house().await;
+    for number in 0..20 {
+        house.access.alert(&permit, "s-1", &format!("rm {number}"), "no rule").await;
+    }
+    let stored = house.fake.get("accessrequests", permit.request().as_str()).unwrap();
+    let alerts = stored["status"]["alerts"].as_array().unwrap();
+    assert_eq!((alerts.len(), &alerts[0]["line"], &alerts[0]["why"]), (16, &json!("rm 0"), &json!("no rule")));
+}

@@ -161,3 +161,18 @@ fn broken_glass_is_told_to_every_webhook_whatever_it_wants() {
     let picky = Notification { events: vec![Event::Ended], policies: ["other".to_owned()].into(), ..hook() };
     assert_eq!(keys(&open, &picky, "2026-01-01T10:06:00Z"), ["breakGlass@siem"]);
 }
+
+#[test]
+fn each_denied_command_that_alerts_is_told_once() {
+    let mut status = active();
+    let alert = |second: u8, line: &str| {
+        json!({"at": format!("2026-01-01T10:06:0{second}Z"), "session": "s", "line": line, "why": "no rule"})
+    };
+    status["alerts"] = json!([alert(1, "id"), alert(2, "uname")]);
+    status["notified"] = json!(["approved@siem", "commandDenied-1@siem"]);
+    let request = request(status, by_one());
+    assert_eq!(keys(&request, &hook(), "2026-01-01T10:06:10Z"), ["commandDenied-2@siem"]);
+    let notice = due(&request, &hook(), at("2026-01-01T10:06:10Z")).remove(0);
+    let body = super::super::body::Body::of(&request, &notice, None);
+    assert_eq!(body.data.why.as_deref(), Some("uname: no rule"));
+}
