@@ -289,12 +289,16 @@ fn extended(context: &Context, old: &RequestName, request: &RequestView) -> Stri
 fn approved(context: &Context, request: &RequestView) -> String {
     let name = show::line(&request.name);
     let state = phrase::state(request, context.now);
-    match request.phase {
-        Phase::Active | Phase::Approved => {
+    match (request.phase, &request.command) {
+        // Whoever waits for it runs it in a moment; there is nothing to go to.
+        (Phase::Active | Phase::Approved, Some(command)) => {
+            format!("{name}: {} may run it once: {}\n", show::line(&request.requester), show::line(command))
+        }
+        (Phase::Active | Phase::Approved, None) => {
             let (who, places) = (show::line(&request.requester), phrase::list(&request.namespaces));
             format!("{name} {state}: {who} in {places}\n")
         }
-        _ => format!("{name} {state}\n"),
+        (_, _) => format!("{name} {state}\n"),
     }
 }
 

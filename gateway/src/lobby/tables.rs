@@ -64,12 +64,12 @@ pub(super) fn rules(context: &Context, policies: &[PolicyView], asked: &Rules) -
         };
         for rule in &commands.rules {
             let worth = rule.assurance.clone();
-            table.push(vec![policy.name.clone(), rule.rule.clone(), rule.says.clone(), worth]);
+            table.push(vec![policy.name.clone(), rule.rule.clone(), worth, rule.says.clone()]);
         }
     }
     let mut reply = match table.is_empty() {
         true => Reply::default(),
-        false => rows(context, &["POLICY", "RULE", "SAYS", "WORTH"], &table),
+        false => rows(context, &["POLICY", "RULE", "WORTH", "SAYS"], &table),
     };
     if !free.is_empty() {
         reply = reply.beside(format!("Any command runs under {}.", free.join(", ")));

@@ -108,5 +108,8 @@ async fn alerts_are_noted_at_the_grant_and_bounded() {
     }
     let stored = house.fake.get("accessrequests", permit.request().as_str()).unwrap();
     let alerts = stored["status"]["alerts"].as_array().unwrap();
-    assert_eq!((alerts.len(), &alerts[0]["line"], &alerts[0]["why"]), (16, &json!("rm 0"), &json!("no rule")));
+    assert_eq!(
+        (alerts.len(), &alerts[0]["line"], &alerts[0]["why"]),
+        (16, &json!("rm 0"), &json!("no rule"))
+    );
 }

@@ -165,9 +165,7 @@ fn broken_glass_is_told_to_every_webhook_whatever_it_wants() {
 #[test]
 fn each_denied_command_that_alerts_is_told_once() {
     let mut status = active();
-    let alert = |second: u8, line: &str| {
-        json!({"at": format!("2026-01-01T10:06:0{second}Z"), "session": "s", "line": line, "why": "no rule"})
-    };
+    let alert = |second: u8, line: &str| json!({"at": format!("2026-01-01T10:06:0{second}Z"), "session": "s", "line": line, "why": "no rule"});
     status["alerts"] = json!([alert(1, "id"), alert(2, "uname")]);
     status["notified"] = json!(["approved@siem", "commandDenied-1@siem"]);
     let request = request(status, by_one());

@@ -2,7 +2,7 @@
 
 use super::{Check, Operands, Program, Syntax, program};
 
-const SHELL: &str = "type the commands themselves: pipes, `&&`, variables and patterns work here";
+const SHELL: &str = "type the commands themselves; the guarded shell has pipes, `&&`, variables and patterns";
 const LANGUAGE: &str =
     "a program text can do anything; use `grep`, `awk` or `sed`, or ask for a policy that lets you";
 
