@@ -93,7 +93,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
                     }
                     next = typed.recv() => match next {
                         Some(Typed::Bytes(bytes)) => {
-                            let urgent = bytes.iter().any(|byte| matches!(byte, 3 | 4 | 0x1a | 0x1c));
+                            let urgent = bytes.iter().any(|byte| matches!(byte, 3 | 0x1a | 0x1c));
                             let early = !urgent && tokio::time::Instant::now() < settled;
                             let bytes = match ahead.take() {
                                 Some(before) => [before, bytes].concat().into(),
