@@ -116,8 +116,9 @@ static PODS: Page = new(
 );
 static SHELL: Page = new(
     "shell TARGET [-n NS] [-c CONTAINER]",
-    "a shell in a pod: bash where it has one, else sh; or the gateway's own, where the policy rules commands",
-    "`rules` lists what may run, and `help` does in the gateway's own shell. A terminal needs `ssh -t`. See `help targets` for the ways to name a pod.\n",
+    "a shell in a pod: bash where it has one, else sh; the gateway's own where the policy says so",
+    "A terminal needs `ssh -t`. See `help targets` for the ways to name a pod. `rules` lists what a policy lets run;\n\
+     in the gateway's own shell `help` does.\n",
     &["-t shell -n payments deploy/api", "-t shell -n payments api-0 -c app"],
 );
 static EXEC: Page = new(
