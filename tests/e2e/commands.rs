@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{Case, cases};
 
 pub(crate) fn cases() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         an_exec_runs_what_the_rules_allow_and_nothing_else,
         a_refused_exec_is_on_record_with_its_rule,
         a_guarded_shell_does_what_a_shell_does,
@@ -23,7 +23,15 @@ pub(crate) fn cases() -> Vec<Case> {
         a_denied_command_can_end_the_session,
         secrets_on_a_line_are_in_no_event_and_no_list,
         replay_shows_what_a_proposed_policy_would_refuse,
-    ]
+    ];
+    // The embedded cluster has no database.
+    cases.push(Case {
+        name: "a_real_database_is_read_and_not_written",
+        run: a_real_database_is_read_and_not_written,
+        alone: false,
+        only: Some(Kind::Real),
+    });
+    cases
 }
 
 /// A place whose grants may run little, in three kinds of containers.
@@ -426,4 +434,33 @@ fn replay_shows_what_a_proposed_policy_would_refuse(world: &World) {
     assert_eq!(report["refused"][0]["command"], "echo replayed", "{report}");
     assert_eq!(report["allowed"][0]["command"], "uname -r", "{report}");
     replay(&["--fail"]).exits(1);
+}
+
+fn a_real_database_is_read_and_not_written(world: &World) {
+    let server =
+        "exec /usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/data -h 127.0.0.1 -c fsync=off";
+    let place = world
+        .plan("database")
+        .with("commands", json!({"sets": ["database-read"]}))
+        .and(world.pod("db", "postgres", &["su", "postgres", "-c", server]))
+        .make(world);
+    place.grant("1h");
+    let psql = |sql: &str| {
+        let line = format!("exec -n {} db -- psql -h 127.0.0.1 -U postgres -At -c \"{sql}\"", place.name);
+        world.alice().line(line).run()
+    };
+    let up = || {
+        let answer = psql("select 41 + 1");
+        (answer.code == 0).then_some(answer.out)
+    };
+    assert_eq!(until("the database answers", seconds(60), up), "42\n");
+    psql("select count(*) from pg_stat_activity").exits(0);
+    for sql in ["create table x (y int)", "select 1; drop table x", "copy x to program 'id'", "\\\\! id"] {
+        let answer = psql(sql);
+        assert_eq!(answer.code, 77, "{sql}\n{}", answer.show());
+    }
+    let answer = psql("select lo_create(4711)").exits(77);
+    assert!(answer.err.contains("lo_create"), "{}", answer.show());
+    // What would write all the same is stopped by the session, which only reads.
+    assert_eq!(psql("show default_transaction_read_only").exits(0).out, "on\n");
 }
