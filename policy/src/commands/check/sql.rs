@@ -2,7 +2,11 @@
 //!
 //! Two things together: the statement is of a kind that reads, and the client is told to make its session read-only, so
 //! that a function that writes fails at the server. Where its guarantee ends: what a function reads on the server's own
-//! machine is refused by name only.
+//! machine is refused by name only ([`functions`]).
+
+mod functions;
+
+use functions::{Engine, reaches_out};
 
 use super::starts;
 use crate::commands::facts::{Access, Facts};
@@ -13,46 +17,16 @@ const ADVICE: &str = "one statement that reads: SELECT, SHOW, EXPLAIN, TABLE, VA
 const CHANGES: &str = "insert update delete merge truncate drop create alter grant revoke copy call do execute prepare lock vacuum analyze cluster reindex refresh \
     listen notify load discard reset set begin start commit rollback savepoint declare fetch move close import attach detach pragma replace into outfile dumpfile \
     handler uescape install uninstall kill shutdown flush rename source system delimiter";
-/// Functions that reach out of the database, or undo what makes a session read-only.
-const FUNCTIONS: [&str; 34] = [
-    "pg_read_",
-    "pg_ls_",
-    "pg_stat_file",
-    "lo_",
-    "dblink",
-    "set_config",
-    "pg_terminate",
-    "pg_cancel",
-    "pg_reload",
-    "pg_rotate",
-    "pg_switch",
-    "pg_create",
-    "pg_drop",
-    "pg_promote",
-    "pg_wal_replay",
-    "pg_logical_",
-    "pg_replication_",
-    "pg_advisory",
-    "pg_file_",
-    "pg_sleep",
-    "query_to_xml",
-    "table_to_xml",
-    "schema_to_xml",
-    "database_to_xml",
-    "cursor_to_xml",
-    "nextval",
-    "setval",
-    "load_file",
-    "load_extension",
-    "readfile",
-    "writefile",
-    "edit",
-    "fts3_tokenizer",
-    "sys_e",
-];
+/// Encodings in which no byte of a longer character is one of ASCII's.
+const ENCODINGS: [&str; 6] = ["utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary"];
 
 /// Why a statement might do more than read.
-fn writes(sql: &str, firsts: &[&str]) -> Option<String> {
+fn writes(sql: &str, engine: Engine) -> Option<String> {
+    let firsts: &[&str] = match engine {
+        Engine::Postgres => &["select", "show", "explain", "table", "values", "with"],
+        Engine::Mysql => &["select", "show", "describe", "desc", "explain"],
+        Engine::Sqlite => &["select", "explain", "values", "with"],
+    };
     let sql = sql.trim();
     let sql = sql.strip_suffix(';').unwrap_or(sql).trim_end();
     if sql.contains('\\') || sql.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
@@ -61,65 +35,125 @@ fn writes(sql: &str, firsts: &[&str]) -> Option<String> {
     if sql.contains("/*") || sql.contains("--") || sql.contains('#') && !sql.contains("#>") {
         return Some("has a comment".to_owned());
     }
+    if engine == Engine::Mysql && swallowed(sql) {
+        return Some("has a backquote behind a character that could swallow it".to_owned());
+    }
     let words = match words(sql) {
         Ok(words) => words,
         Err(why) => return Some(why.to_owned()),
     };
-    let first = words.first().map(String::as_str).unwrap_or_default();
+    let first = words.first().map(|word| word.text.as_str()).unwrap_or_default();
     if !firsts.contains(&first) {
         return Some(if first.is_empty() { "is empty".to_owned() } else { format!("begins with `{first}`") });
     }
-    for word in words.iter().skip(1) {
-        if CHANGES.split_whitespace().any(|change| change == word) && !(first == "show" && word != "into") {
-            return Some(format!("has `{word}`"));
+    // `with recursive a(x) as …` names columns there and calls nothing.
+    let recursive = words.get(1).is_some_and(|word| word.text == "recursive");
+    let named = (first == "with").then_some(if recursive { 2 } else { 1 });
+    for (at, Word { text, called }) in words.iter().enumerate().skip(1) {
+        if CHANGES.split_whitespace().any(|change| change == text) && !(first == "show" && text != "into") {
+            return Some(format!("has `{text}`"));
         }
-        if FUNCTIONS.iter().any(|function| word.starts_with(function)) {
-            return Some(format!("has `{word}`, which reaches out of the database"));
+        if glued(text) {
+            return Some(format!("has `{text}`, a number with more behind it"));
+        }
+        if let Some(why) = reaches_out(engine, text, *called && named != Some(at)) {
+            return Some(why);
         }
     }
     None
 }
 
-/// All words outside of strings, small; names in double quotes and backquotes too, since they may be functions.
-fn words(sql: &str) -> Result<Vec<String>, &'static str> {
-    let mut words = Vec::new();
+/// Whether a backquote could be the second half of a character to a server that reads another encoding than was written
+/// (GBK, Shift-JIS): then what follows it is not what it seems.
+fn swallowed(sql: &str) -> bool {
+    sql.chars().zip(sql.chars().skip(1)).any(|(before, c)| c == '`' && !before.is_ascii())
+}
+
+/// Whether a word is a number and something else: some servers read two words there.
+fn glued(word: &str) -> bool {
+    let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let exponent = rest.strip_prefix('e').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    let hexadecimal = word.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    rest.len() < word.len() && !rest.is_empty() && !exponent && !hexadecimal
+}
+
+/// A word of a statement, small.
+#[derive(Debug, PartialEq, Eq)]
+struct Word {
+    text: String,
+    /// A bracket follows it.
+    called: bool,
+}
+
+impl Word {
+    const fn new(text: String) -> Self {
+        Self { text, called: false }
+    }
+}
+
+/// All words outside of strings; names in double quotes and backquotes too, since they may be functions.
+fn words(sql: &str) -> Result<Vec<Word>, &'static str> {
+    let mut words: Vec<Word> = Vec::new();
     let mut word = String::new();
+    // Nothing but blanks since the last word.
+    let mut right_behind = false;
     let mut rest = sql.chars();
     while let Some(c) = rest.next() {
+        if c.is_alphanumeric() || c == '_' {
+            word.extend(c.to_lowercase());
+            continue;
+        }
+        if !word.is_empty() {
+            words.push(Word::new(std::mem::take(&mut word)));
+            right_behind = true;
+        }
         match c {
             // `''` closes and opens again, which comes to the same.
             '\'' if !rest.any(|c| c == '\'') => return Err("has a string without an end"),
             // Names, or other servers' strings: their words count, so that a quote within hides nothing behind it.
-            '"' | '`' => quoted(&mut rest, c, &mut words)?,
+            '"' | '`' => {
+                quoted(&mut rest, c, &mut words)?;
+                right_behind = true;
+                continue;
+            }
             '[' if rest.clone().take_while(|c| *c != ']').any(|c| matches!(c, '\'' | '"' | '`' | ';')) => {
                 return Err("has a quote within brackets");
             }
+            // SQLite's names: what is called there is its last word.
+            ']' => {
+                right_behind = true;
+                continue;
+            }
+            // Old servers take `1.e` for a number of its own, and what follows for another word.
+            '.' if right_behind
+                && words.last().is_some_and(|word| word.text.bytes().all(|byte| byte.is_ascii_digit()))
+                && rest.clone().next().is_some_and(char::is_alphabetic) =>
+            {
+                return Err("has a number with more behind it");
+            }
             ';' => return Err("has more than one statement"),
             '$' => return Err("has `$`, which quotes what cannot be read here"),
-            c if c.is_alphanumeric() || c == '_' => {
-                word.extend(c.to_lowercase());
-                continue;
+            '(' if right_behind => {
+                words.iter_mut().next_back().into_iter().for_each(|word| word.called = true)
             }
             _ => {}
         }
-        if !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
+        right_behind &= c.is_whitespace();
     }
     if !word.is_empty() {
-        words.push(word);
+        words.push(Word::new(word));
     }
     Ok(words)
 }
 
 /// Up to the closing quote; everything within as words.
-fn quoted(rest: &mut std::str::Chars<'_>, quote: char, words: &mut Vec<String>) -> Result<(), &'static str> {
+fn quoted(rest: &mut std::str::Chars<'_>, quote: char, words: &mut Vec<Word>) -> Result<(), &'static str> {
     let mut text = String::new();
     for c in rest.by_ref() {
         if c == quote {
             let parts =
                 text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|part| !part.is_empty());
-            words.extend(parts.map(str::to_owned));
+            words.extend(parts.map(|part| Word::new(part.to_owned())));
             return Ok(());
         }
         text.extend(c.to_lowercase());
@@ -168,9 +202,7 @@ pub(super) fn psql(facts: &mut Facts) {
             "`psql -c 'SELECT …'`",
         ),
         [one] => {
-            if let Some(why) = describe(one)
-                .unwrap_or_else(|| writes(one, &["select", "show", "explain", "table", "values", "with"]))
-            {
+            if let Some(why) = describe(one).unwrap_or_else(|| writes(one, Engine::Postgres)) {
                 starts(facts, format!("this statement {why}"), ADVICE);
             }
         }
@@ -195,8 +227,24 @@ fn describe(text: &str) -> Option<Option<String>> {
 }
 
 pub(super) fn mysql(facts: &mut Facts) {
-    facts.closed = Some((&[], &["--init-command=SET SESSION TRANSACTION READ ONLY"]));
+    // A server that somebody names may ask the client for files; and where a backquote ends depends on the encoding.
+    facts.closed = Some((
+        &[],
+        &[
+            "--init-command=SET SESSION TRANSACTION READ ONLY",
+            "--local-infile=0",
+            "--default-character-set=utf8mb4",
+        ],
+    ));
     let statements = given(facts, "-e");
+    let encodings = given(facts, "--default-character-set");
+    if let Some(other) = encodings.iter().find(|one| !ENCODINGS.contains(&one.as_str())) {
+        return starts(
+            facts,
+            format!("in the encoding `{other}` a statement may mean something else than it says"),
+            "`--default-character-set=utf8mb4`, or leave it away",
+        );
+    }
     if facts.seen.iter().any(|seen| seen.is("--help") || seen.is("--version")) {
         return;
     }
@@ -207,7 +255,7 @@ pub(super) fn mysql(facts: &mut Facts) {
             let problem = if text.contains('\n') {
                 Some("has several lines".to_owned())
             } else {
-                writes(text, &["select", "show", "describe", "desc", "explain"])
+                writes(text, Engine::Mysql)
             };
             if let Some(why) = problem {
                 starts(facts, format!("this statement {why}"), ADVICE);
@@ -239,7 +287,7 @@ pub(super) fn sqlite(facts: &mut Facts) {
             let problem = if statement.trim_start().starts_with('.') {
                 Some("is a command to sqlite3".to_owned())
             } else {
-                writes(statement, &["select", "explain", "values", "with"])
+                writes(statement, Engine::Sqlite)
             };
             if let Some(why) = problem {
                 starts(facts, format!("this statement {why}"), ADVICE);
@@ -254,106 +302,4 @@ pub(super) fn sqlite(facts: &mut Facts) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{describe, plain_database, writes};
-
-    const FIRSTS: [&str; 6] = ["select", "show", "explain", "table", "values", "with"];
-
-    #[test]
-    fn statements_that_read_are_let_through() {
-        for fine in [
-            "select 1",
-            "SELECT * FROM pg_stat_activity WHERE state <> 'idle';",
-            "explain select 1",
-            "show work_mem",
-            "show create table t",
-            "values (1)",
-            "table t",
-            "with a as (select 1) select * from a",
-            "select 'drop table x; --'' ok'",
-            "select count(*) from \"Orders\"",
-            "select updated_at, deleted from t",
-            "explain (format json) select 1",
-        ] {
-            let expected = fine.contains("--").then(|| "has a comment".to_owned());
-            assert_eq!(writes(fine, &FIRSTS), expected, "{fine}");
-        }
-    }
-
-    #[test]
-    fn statements_that_could_change_something_are_not() {
-        for bad in [
-            "",
-            ";",
-            "delete from t",
-            "select 1; drop table t",
-            "with a as (delete from t returning *) select * from a",
-            "copy t to program 'id'",
-            "select * into x from t",
-            "SELECT pg_read_file('/etc/passwd')",
-            "select \"pg_read_file\"('x')",
-            "select lo_export(1,'/tmp/x')",
-            "select set_config('a','b',false)",
-            "explain analyze delete from t",
-            "select 1 \\g |id",
-            "select 1 /* x */",
-            "select 1 -- x",
-            "select $$;$$",
-            "select 'x",
-            "do $$ begin end $$",
-            "set role admin",
-            "select load_extension('x')",
-            "select 1 into outfile '/tmp/x'",
-            "select pg_sleep(1000)",
-            "call f()",
-            "pragma writable_schema=1",
-            "select edit('x')",
-            "select 1 as \"'\", pg_read_file(chr(47)) as \"'\"",
-            "select \"'\", load_file(0x2f), \"'\"",
-            "select 1 as `'`, load_file(0x2f) as `'`",
-            "select 1 as ['], readfile(char(47)) as [']",
-            "select U&\"!0070g_read_file\" uescape '!' (chr(47))",
-            "select 1$$'$$",
-            "select writefile('a','b')",
-        ] {
-            assert!(writes(bad, &FIRSTS).is_some(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn of_psqls_own_commands_only_those_that_describe_are_let_through() {
-        for fine in ["\\dt", "\\d+ public.orders", "\\l", "\\conninfo", "\\dt *.*"] {
-            assert_eq!(describe(fine), Some(None), "{fine}");
-        }
-        for bad in [
-            "\\! id",
-            "\\o |id",
-            "\\dt `id`",
-            "\\copy t to x",
-            "\\i x",
-            "\\x",
-            "\\dt :x",
-            "\\d\\! id",
-            "\\set x `id`",
-            "\\w x",
-            "\\edit",
-            "\\gexec",
-        ] {
-            assert!(matches!(describe(bad), Some(Some(_))), "{bad}");
-        }
-        assert_eq!(describe("select 1"), None);
-    }
-
-    #[test]
-    fn a_database_is_a_name_and_not_settings() {
-        assert!(plain_database("orders") && plain_database("postgres://app@db:5432/orders"));
-        for bad in [
-            "options=-cdefault_transaction_read_only=off",
-            "dbname=x",
-            "postgres://db/x?options=-c",
-            "service=x y",
-        ] {
-            assert!(!plain_database(bad), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -127,7 +127,8 @@ fn databases_are_read_with_one_statement_and_a_session_that_could_not_write() {
         assert!(cleared(&commands, line).is_ok(), "{line}: {:?}", cleared(&commands, line));
     }
     let mysql = cleared(&commands, "mysql -h db -e SHOW_PROCESSLIST\\G").unwrap();
-    assert!(mysql.starts_with("mysql --init-command=SET SESSION TRANSACTION READ ONLY -h db -e"), "{mysql}");
+    let closed = "mysql --init-command=SET SESSION TRANSACTION READ ONLY --local-infile=0 --default-character-set=utf8mb4 -h db -e";
+    assert!(mysql.starts_with(closed), "{mysql}");
 }
 
 #[test]
