@@ -196,6 +196,8 @@ fn a_guarded_shell_gives_programs_a_terminal_and_takes_it_back(world: &World) {
     let place = ruled(world, "terminal", |_| {});
     let mut shell = open(&place, "box");
     shell.resize(33, 111);
+    // The prompt is drawn again for the new size.
+    shell.expect("$ ", seconds(20));
     // The size comes after the program has started, as `kubectl exec` has it too; on a real node `stty` is over by then.
     types(&mut shell, "stty size", "");
     until("programs have the terminal's size", seconds(30), || {

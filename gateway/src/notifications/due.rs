@@ -63,6 +63,11 @@ fn key(event: Event, times: usize, hook: &str) -> String {
     }
 }
 
+/// Whether somebody should do something now. Such a notice does not wait behind a day of what merely was so.
+pub(super) const fn is_urgent(event: Event) -> bool {
+    matches!(event, Event::Requested | Event::Ending | Event::BreakGlass | Event::CommandDenied)
+}
+
 /// The event as configuration and bodies name it.
 pub(super) const fn name(event: Event) -> &'static str {
     match event {

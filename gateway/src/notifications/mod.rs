@@ -42,6 +42,8 @@ const LOOK: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 2_000 }
 const REST: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 200 });
 /// How many deliveries to one webhook are on their way at a time.
 const AT_ONCE: usize = 4;
+/// How many are made between two looks: what becomes urgent meanwhile waits for no more than these.
+const BATCH: usize = 4 * AT_ONCE;
 
 /// Why a webhook cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -124,8 +126,8 @@ async fn tell(hook: &Hook, mut parts: Parts) {
                 queue.noted(&waiting);
             }
         }
-        let batch = queue.batch(AT_ONCE);
-        let idle = batch.is_empty();
+        let batch = queue.batch(BATCH);
+        let (idle, full) = (batch.is_empty(), batch.len() == BATCH);
         let sends = batch.into_iter().map(|waiting| {
             let parts = &parts;
             async move {
@@ -147,7 +149,10 @@ async fn tell(hook: &Hook, mut parts: Parts) {
             }
         }
         drop(sends);
-        sleep(REST).await;
+        if !full {
+            // Behind a full batch there is more, and nothing to wait for.
+            sleep(REST).await;
+        }
         if idle {
             tokio::select! {
                 _ = changes.changed() => {}

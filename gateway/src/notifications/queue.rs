@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::due::Notice;
+use super::due::{Notice, is_urgent};
 use super::post::id;
 use crate::crd::AccessRequest;
 use crate::outbound::jittered;
@@ -65,7 +65,7 @@ impl Queue {
     }
 
     /// What to send now: after a failure one alone, to see whether the webhook is back. What failed least goes first,
-    /// so that one notice that is never accepted does not keep the others.
+    /// so that one notice that is never accepted does not keep the others; then what is urgent, then what is oldest.
     pub(super) fn batch(&mut self, most: usize) -> Vec<Waiting> {
         let now = Instant::now();
         if self.until.is_some_and(|until| now < until) {
@@ -77,7 +77,10 @@ impl Queue {
             .filter(|(failure, _)| failure.is_none_or(|failure| failure.until <= now))
             .map(|(failure, one)| (failure.map_or(0, |failure| failure.times), one))
             .collect();
-        ready.sort_by_key(|(times, one)| (*times, one.notice.at, one.notice.event));
+        ready.sort_by_key(|(times, one)| {
+            let event = one.notice.event;
+            (*times, !is_urgent(event), one.notice.at, event)
+        });
         ready.truncate(if self.times > 0 { 1 } else { most });
         ready.into_iter().map(|(_, one)| one).collect()
     }
