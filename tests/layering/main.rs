@@ -34,6 +34,14 @@ const POLICY_DEPENDENCIES: [&str; 10] = [
     "k8s-openapi",
 ];
 
+/// Commands that no rule judged, and the only rooms that may make them: where no rules filter, where somebody approved
+/// one, and where the gateway itself is the shell.
+const UNJUDGED: [(&str, &[&str]); 3] = [
+    ("Cleared::unfiltered", &["ssh/ruled.rs", "commands/open/judged.rs"]),
+    ("Cleared::approved", &["ssh/ruled.rs", "commands/guarded/denied.rs"]),
+    ("Own::Shell", &["ssh/rooms.rs", "bridge/shell.rs"]),
+];
+
 /// A source file of the gateway.
 struct Source {
     /// Path below `gateway/src`.
@@ -180,6 +188,26 @@ fn an_arrow_that_points_up_is_caught() {
     assert!(!caught("access/mod.rs", "use super::inner::X; use crate::access::inner;"));
     assert!(!caught("ca/mod.rs", "use russh::keys::PrivateKey;"));
     assert!(!caught("bridge/mod.rs", "use kube::Client; let at = \"https://ssh\";"));
+}
+
+#[test]
+fn what_no_rule_judged_runs_from_few_places() {
+    let (all, mut used) = (sources(), 0);
+    for (maker, rooms) in UNJUDGED {
+        let wrong: Vec<_> = all
+            .iter()
+            .filter(|source| source.code.contains(maker))
+            .map(|source| source.path.as_str())
+            .inspect(|path| used += usize::from(rooms.contains(path)))
+            .filter(|path| !rooms.contains(path))
+            .collect();
+        assert!(wrong.is_empty(), "`{maker}` in {wrong:?}");
+    }
+    assert_eq!(
+        used,
+        UNJUDGED.iter().map(|(_, rooms)| rooms.len()).sum::<usize>(),
+        "a room is not one any more"
+    );
 }
 
 #[test]
