@@ -85,10 +85,10 @@ fn standard_input_is_read_as_far_as_the_command_likes(world: &World) {
         world.alice().line("exec -n payments deploy/api -- head -c 5").input("hello world").run().exits(0);
     assert_eq!(read.out, "hello");
     // What a command leaves unread lies in buffers. The servers of 1.20 never end a session whose buffers are full,
-    // whoever the client is, `kubectl` too.
+    // whoever the client is, `kubectl` too; how much they take beyond a pipe's own depends on the machine's load.
     let size = match world.kind {
         Kind::Embedded => 8 << 20,
-        Kind::Real => 512 << 10,
+        Kind::Real => 64 << 10,
     };
     let ended = world.alice().line("exec -n payments deploy/api -- true").input(vec![b'x'; size]).run();
     assert_eq!(ended.code, 0, "{}", ended.show());
