@@ -57,7 +57,11 @@ fn logs_of_the_run_before(world: &World) {
         let pod = world.api.get("/api/v1/namespaces/payments/pods/broken")?;
         pod["status"]["containerStatuses"][0]["restartCount"].as_u64().filter(|n| *n > 0)
     });
-    world.alice().line("logs -n payments broken --previous").run().exits(0).prints("cannot go on");
+    // In the moment of a restart, a kubelet answers that it cannot retrieve the log.
+    until("the log of the run before is there", seconds(60), || {
+        let log = world.alice().line("logs -n payments broken --previous").run().exits(0);
+        log.out.contains("cannot go on").then_some(())
+    });
     world.alice().line("logs -n payments logger --previous").run().exits(64);
 }
 
