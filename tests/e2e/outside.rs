@@ -36,8 +36,10 @@ fn no(reason: &str) -> Answer {
     Answer::With(200, json!({"result": {"allow": false, "reasons": [reason]}}))
 }
 
-/// A gateway that has pages and tells `siem`, and nobody else.
+/// A gateway that has pages and tells `siem` of requests under its own policy: a cluster that others used has a day of
+/// history, all of which would be due. What `more` adds to the webhook comes last, or names the next one.
 fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &str) -> Mortal<'w> {
+    let policy = format!("{name}-{}", world.tag());
     world.mortal_with(name, |dir, config| {
         let listen = config.split_once("console:\n  listen: ").expect("a console").1;
         let at = listen.lines().next().expect("an address").to_owned();
@@ -47,7 +49,8 @@ fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &str) -> Morta
         let (url, secret) = (siem.url("/hooks"), dir.join("secret"));
         config
             + &format!(
-                "notifications:\n  - name: siem\n    url: {url}\n    secretFile: {}\n    timeout: 2s\n{more}",
+                "notifications:\n  - name: siem\n    url: {url}\n    secretFile: {}\n    timeout: 2s\n    \
+                 policies: [{policy}]\n{more}",
                 secret.display()
             )
     })

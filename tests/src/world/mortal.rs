@@ -90,10 +90,7 @@ impl World {
             Mortal { api, gate, name, world: self, running: None, ssh, dir, cluster, _temporary: temporary };
         mortal.rise();
         // The one before it was killed, and its Lease has to run out first.
-        let events = mortal.dir.join("events.jsonl");
-        until("it leads", seconds(40), || {
-            crate::events::lines(&events).iter().any(|event| event["event"] == "gateway.leads").then_some(())
-        });
+        mortal.leads();
         mortal
     }
 }
@@ -145,6 +142,15 @@ impl Mortal<'_> {
             known.out.contains(&name).then_some(())
         });
         name
+    }
+
+    #[track_caller]
+    fn leads(&self) {
+        let (start, events) = (std::time::Instant::now(), self.dir.join("events.jsonl"));
+        while !crate::events::lines(&events).iter().any(|event| event["event"] == "gateway.leads") {
+            assert!(start.elapsed() < seconds(60), "it does not lead within 60 s:\n{}", self.log());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 
     /// Alice asks under this policy; the request's name.
