@@ -8,6 +8,7 @@ mod certificates;
 mod cli;
 mod codes;
 mod commands;
+mod denied;
 mod endings;
 mod exec;
 mod intime;
@@ -59,6 +60,7 @@ fn all() -> Vec<Case> {
         exec::cases(),
         shell::cases(),
         commands::cases(),
+        denied::cases(),
         open::cases(),
         logs::cases(),
         tunnels::cases(),

@@ -36,9 +36,9 @@ fn no(reason: &str) -> Answer {
     Answer::With(200, json!({"result": {"allow": false, "reasons": [reason]}}))
 }
 
-/// A gateway that has pages and tells `siem` of requests under its own policy: a cluster that others used has a day of
+/// A gateway that has pages and tells `siem` of requests under its own policies: a cluster that others used has a day of
 /// history, all of which would be due. What `more` adds to the webhook comes last, or names the next one.
-fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &str) -> Mortal<'w> {
+pub(crate) fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &str) -> Mortal<'w> {
     let policy = format!("{name}-{}", world.tag());
     world.mortal_with(name, |dir, config| {
         let listen = config.split_once("console:\n  listen: ").expect("a console").1;
@@ -50,7 +50,7 @@ fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &str) -> Morta
         config
             + &format!(
                 "notifications:\n  - name: siem\n    url: {url}\n    secretFile: {}\n    timeout: 2s\n    \
-                 policies: [{policy}]\n{more}",
+                 policies: [{policy}, {policy}-guarded, {policy}-open]\n{more}",
                 secret.display()
             )
     })
@@ -101,14 +101,9 @@ fn approve(mortal: &Mortal<'_>, name: &str) {
     mortal.ssh("prod-gw-bob").words(["approve", name]).run().exits(0);
 }
 
-fn webhooks_are_told_once_signed_and_also_after_a_kill(world: &World) {
-    let siem = Server::start(Answer::With(200, json!({})));
-    let mut mortal = telling(world, "told", &siem, "");
-    let name = mortal.asks(&mortal.name, "--for 5m");
-    until("it is told that somebody asks", seconds(15), || {
-        (kinds(&siem, &name) == ["requested"]).then_some(())
-    });
-    let call = siem.calls().into_iter().find(|call| call.json()["data"]["request"] == *name).expect("a call");
+/// Panics unless the call bears the gateway's signature.
+#[track_caller]
+pub(crate) fn signed_by_us(call: &Call) {
     let key = aws_lc_rs::hmac::Key::new(
         aws_lc_rs::hmac::HMAC_SHA256,
         &STANDARD.decode(SECRET).expect("a secret in base64"),
@@ -118,6 +113,17 @@ fn webhooks_are_told_once_signed_and_also_after_a_kill(world: &World) {
     text.extend_from_slice(&call.body);
     let signed = call.header("webhook-signature").strip_prefix("v1,").expect("a signature");
     aws_lc_rs::hmac::verify(&key, &text, &STANDARD.decode(signed).expect("base64")).expect("ours");
+}
+
+fn webhooks_are_told_once_signed_and_also_after_a_kill(world: &World) {
+    let siem = Server::start(Answer::With(200, json!({})));
+    let mut mortal = telling(world, "told", &siem, "");
+    let name = mortal.asks(&mortal.name, "--for 5m");
+    until("it is told that somebody asks", seconds(15), || {
+        (kinds(&siem, &name) == ["requested"]).then_some(())
+    });
+    let call = siem.calls().into_iter().find(|call| call.json()["data"]["request"] == *name).expect("a call");
+    signed_by_us(&call);
     assert_eq!(call.json()["data"]["reason"], "INC-1 a test");
     let link = call.json()["data"]["link"].as_str().expect("a link to the page").to_owned();
     let (status, to) = follow(&link);

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::{Certificate, Client, Method};
+use reqwest::{Certificate, Client, Method, StatusCode};
 
 use crate::apiserver::{ApiServer, RUNTIME};
 
@@ -55,6 +55,8 @@ pub struct Gate {
     address: SocketAddr,
     server: String,
     client: Client,
+    /// For requests that become streams.
+    streams: Client,
     armed: Arc<Mutex<Option<Armed>>>,
     victim: Arc<AtomicU32>,
 }
@@ -76,7 +78,17 @@ impl Gate {
         let gate = Self {
             address: listener.local_addr().expect("an address"),
             server: api.server().to_owned(),
-            client: Client::builder().no_proxy().tls_certs_only([ca]).build().expect("an HTTP client"),
+            client: Client::builder()
+                .no_proxy()
+                .tls_certs_only([ca.clone()])
+                .build()
+                .expect("an HTTP client"),
+            streams: Client::builder()
+                .no_proxy()
+                .tls_certs_only([ca])
+                .http1_only()
+                .build()
+                .expect("an HTTP client"),
             armed: Arc::default(),
             victim: Arc::default(),
         };
@@ -146,6 +158,9 @@ impl Gate {
     fn serve(&self, stream: &TcpStream) -> io::Result<bool> {
         let Some(request) = read(stream)? else { return Ok(false) };
         match self.blow_for(&request) {
+            None if request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade")) => {
+                self.tunnel(stream, &request)
+            }
             None => self.pass(stream, &request),
             Some(Blow::KillBefore) => {
                 self.kill();
@@ -162,6 +177,37 @@ impl Gate {
                 Ok(false)
             }
         }
+    }
+
+    /// A request for streams (`exec`): from the answer on, bytes pass both ways until one side is done.
+    fn tunnel(&self, mut stream: &TcpStream, request: &Request) -> io::Result<bool> {
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(io::Error::other)?;
+        let mut call = self.streams.request(method, format!("{}{}", self.server, request.path));
+        for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+            call = call.header(name, value);
+        }
+        let response = RUNTIME.block_on(call.send()).map_err(io::Error::other)?;
+        let status = response.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            return answer(stream, status.as_u16());
+        }
+        let mut head = b"HTTP/1.1 101 x\r\n".to_vec();
+        for (name, value) in response.headers() {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        stream.write_all(&head)?;
+        let near = stream.try_clone()?;
+        near.set_nonblocking(true)?;
+        RUNTIME.block_on(async {
+            let mut near = tokio::net::TcpStream::from_std(near)?;
+            let mut far = response.upgrade().await.map_err(io::Error::other)?;
+            tokio::io::copy_bidirectional(&mut near, &mut far).await
+        })?;
+        Ok(false)
     }
 
     fn pass<'s, S>(&self, to: &'s S, request: &Request) -> io::Result<bool>

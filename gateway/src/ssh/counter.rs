@@ -191,7 +191,8 @@ impl Desk for Counter {
         event.rule = Some(verdict.rule.clone());
         event.why = Some(format!("alert: {}", verdict.why));
         self.said(event)?;
-        self.access.alert(&self.permit, self.session(), line, &verdict.why).await;
+        let why = format!("{} ({})", verdict.why, verdict.rule);
+        self.access.alert(&self.permit, self.session(), line, &why).await;
         Ok(())
     }
 }
