@@ -319,22 +319,27 @@ fn describe_reads_like_a_story(world: &World) {
     world.api.delete(&format!("{RBAC}/{}/rolebindings/sallyport-{grant}", place.name));
     until("it is repaired", seconds(10), || (!repairs(world, &grant).is_empty()).then_some(()));
     world.alice().line(format!("revoke {grant} --reason done with it")).run().exits(0);
-    let told = until("the story", seconds(15), || {
-        let told = kubectl(world, &["describe", "accessrequest", &grant]).exits(0).out;
-        let steps = ["Requested", "Approved", "Opened", "Repaired", "Revoked"];
-        let events = &told[told.find("Events:")?..];
-        steps.iter().all(|step| events.contains(step)).then(|| told.clone())
-    });
-    for words in [
+    let words = [
+        "Requested",
+        "Approved",
+        "Opened",
+        "Repaired",
+        "Revoked",
         "alice asks `",
         "INC-1 a test",
         "approved by bob",
         "it was gone; made again",
         "ended by alice: done with it",
-        "Reason:                Revoked",
-    ] {
-        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(squeezed(&told).contains(&squeezed(words)), "no `{words}` in\n{told}");
+        "Reason: Revoked",
+    ];
+    // Events and conditions are written one after the other.
+    let mut story = String::new();
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = std::time::Instant::now() + seconds(15);
+    while let Some(missing) = words.iter().find(|words| !story.contains(*words)) {
+        assert!(std::time::Instant::now() < end, "no `{missing}` in\n{story}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        story = squeezed(&kubectl(world, &["describe", "accessrequest", &grant]).exits(0).out);
     }
 }
 
