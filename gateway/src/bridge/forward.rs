@@ -24,9 +24,11 @@ const V4: &str = "v4.channel.k8s.io";
 const SPDY: &str = "portforward.k8s.io";
 const SPDY_IN_WEBSOCKET: &str = "SPDY/3.1+portforward.k8s.io";
 
-/// How long is waited for the kubelet to say that nobody listens. It answers at once when so, and says nothing when
+/// How long is waited at least for the kubelet to say that nobody listens. It answers at once when so, and says nothing when
 /// the connection stands; SSH can tell a refusal only before a channel is open.
 const REFUSAL: Duration = Duration::from_millis(60);
+/// And at most.
+const SLOWEST_REFUSAL: Duration = Duration::from_millis(500);
 
 /// One TCP connection to a pod.
 #[derive(Debug)]
@@ -93,6 +95,8 @@ pub struct TunnelOutput {
     /// Port prefixes that have not come yet, per channel.
     prefix: [bool; 2],
     waiting: Option<Bytes>,
+    /// How long a refusal may take to get here.
+    patience: Duration,
     pod: String,
     port: u16,
     standing: Standing,
@@ -118,7 +122,7 @@ impl TunnelOutput {
         loop {
             let message = match self.over {
                 // A connection that never stood is told by its end first and by its error right after.
-                true => tokio::time::timeout(REFUSAL, self.reader.next()).await.ok().flatten(),
+                true => tokio::time::timeout(self.patience, self.reader.next()).await.ok().flatten(),
                 false => self.reader.next().await,
             };
             let (channel, mut bytes) = match message? {
@@ -192,7 +196,10 @@ pub(super) async fn dial(
 ) -> Result<Tunnel, BridgeError> {
     let (namespace, pod) = (place.namespace(), place.pod());
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}");
+    let begun = Instant::now();
     let (writer, reader) = connect(caller, &path, port).await.map_err(|error| place.name(error))?;
+    // A refusal goes the same ways as the handshake did, past the same servers with as much to do.
+    let patience = (2 * begun.elapsed()).clamp(REFUSAL, SLOWEST_REFUSAL);
     let ends = writer.can_end();
     let key = format!("{namespace}/{pod}:{port}");
     let mut output = TunnelOutput {
@@ -201,13 +208,14 @@ pub(super) async fn dial(
         over: false,
         prefix: [!ends, !ends],
         waiting: None,
+        patience,
         pod: pod.to_string(),
         port,
         standing: standing.clone(),
         key: key.clone(),
     };
     if !standing.recently(&key) {
-        match tokio::time::timeout(REFUSAL, output.next()).await {
+        match tokio::time::timeout(patience, output.next()).await {
             Ok(Some(Ok(bytes))) => output.waiting = Some(bytes),
             Ok(Some(Err(error))) => return Err(error),
             // Connected and closed at once: for the person's client that is a connection without a word.

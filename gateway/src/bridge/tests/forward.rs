@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use sallyport_policy::Action;
 
@@ -27,6 +29,27 @@ async fn a_port_where_nobody_listens_is_told_apart_from_other_failures() {
         assert_eq!(matches!(error, BridgeError::ConnectionRefused { port: 81, .. }), refused, "{error}");
         assert_eq!(matches!(error, BridgeError::ConnectionFailed { .. }), !refused, "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_to_answer_is_given_time_to_refuse() {
+    let answer = script(|ask| async {
+        let ask = match ask.version(36).await {
+            Ok(tcp) => return tcp,
+            Err(ask) => ask,
+        };
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut peer = ask.socket("v4.channel.k8s.io").await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        peer.send(0, &[81, 0]).await;
+        peer.send(1, &[81, 0]).await;
+        peer.send(1, b"dial tcp4 127.0.0.1:81: connect: connection refused").await;
+        peer.next().await;
+        None
+    });
+    let server = Server::start(answer).await;
+    let error = server.bridge.dial(&server.place(Action::Forward { port: 81 }), 81).await.unwrap_err();
+    assert!(matches!(error, BridgeError::ConnectionRefused { port: 81, .. }), "{error}");
 }
 
 #[tokio::test]
