@@ -35,7 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// A place whose grants may run little, in three kinds of containers.
-fn ruled<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> Place<'w> {
+pub(crate) fn ruled<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> Place<'w> {
     let mut commands = json!({
         "sets": ["observe"],
         "allow": [
@@ -57,7 +57,7 @@ fn ruled<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> P
     place
 }
 
-fn open(place: &Place<'_>, pod: &str) -> Terminal {
+pub(crate) fn open(place: &Place<'_>, pod: &str) -> Terminal {
     let line = format!("shell -n {} {pod}", place.name);
     let mut shell = place.world().alice().line(line).terminal();
     shell.expect("guarded", seconds(30));
@@ -66,7 +66,7 @@ fn open(place: &Place<'_>, pod: &str) -> Terminal {
 }
 
 /// Types a line and waits for what it shows, and for the prompt after it.
-fn types(shell: &mut Terminal, line: &str, shows: &str) {
+pub(crate) fn types(shell: &mut Terminal, line: &str, shows: &str) {
     shell.send(&format!("{line}\r"));
     if !shows.is_empty() {
         shell.expect(shows, seconds(30));
@@ -75,11 +75,11 @@ fn types(shell: &mut Terminal, line: &str, shows: &str) {
 }
 
 /// A name in `/tmp` that is nobody else's: pods of the embedded cluster share the machine's files.
-fn scratch(place: &Place<'_>, word: &str) -> String {
+pub(crate) fn scratch(place: &Place<'_>, word: &str) -> String {
     format!("/tmp/{}-{word}", place.name)
 }
 
-fn session(world: &World, place: &Place<'_>, fits: impl Fn(&Value) -> bool) -> String {
+pub(crate) fn session(world: &World, place: &Place<'_>, fits: impl Fn(&Value) -> bool) -> String {
     let event = world.event("session.command", |e| e["place"]["namespace"] == *place.name && fits(e));
     event["session"].as_str().expect("a session").to_owned()
 }

@@ -11,6 +11,7 @@ mod commands;
 mod denied;
 mod endings;
 mod exec;
+mod guarded;
 mod intime;
 mod kill;
 mod kubectl;
@@ -61,6 +62,7 @@ fn all() -> Vec<Case> {
         shell::cases(),
         commands::cases(),
         denied::cases(),
+        guarded::cases(),
         open::cases(),
         logs::cases(),
         tunnels::cases(),

@@ -21,7 +21,12 @@ pub struct Note {
     pub verdict: Verdict,
     /// Who let it pass although a rule said no.
     pub approved_by: Option<String>,
+    /// The guarded shell does it itself, so that nothing is started and no rule is asked: `cd`, `export`.
+    pub own: bool,
 }
+
+/// What stands for a rule where the guarded shell itself does something, or refuses what other shells would do.
+pub const THE_SHELL: &str = "the shell itself";
 
 /// What came of asking an approver.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -50,13 +50,15 @@ pub enum CommandOutcome {
     Refused,
     /// An approver let it run, once.
     Approved,
+    /// The guarded shell did it itself: nothing was started, no rule was asked.
+    Own,
 }
 
 impl CommandLine {
     /// What a player shows for it.
     pub(super) fn label(&self) -> String {
         let sign = match self.outcome {
-            CommandOutcome::Allowed => "$",
+            CommandOutcome::Allowed | CommandOutcome::Own => "$",
             CommandOutcome::Refused => "refused:",
             CommandOutcome::Approved => "approved:",
         };

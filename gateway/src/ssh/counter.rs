@@ -130,8 +130,9 @@ impl Drop for Open {
 
 impl Desk for Counter {
     async fn note(&self, note: Note) -> Result<(), Unrecorded> {
-        let Note { way, line, directory, verdict, approved_by } = note;
+        let Note { way, line, directory, verdict, approved_by, own } = note;
         let outcome = match (&verdict.cleared, &approved_by) {
+            _ if own => CommandOutcome::Own,
             (_, Some(_)) => CommandOutcome::Approved,
             (Some(_), None) => CommandOutcome::Allowed,
             (None, None) => CommandOutcome::Refused,

@@ -74,7 +74,7 @@ pub(super) async fn clear(
 }
 
 fn note(line: String, verdict: Verdict, approved_by: Option<String>) -> Note {
-    Note { way: Way::Exec, line, directory: None, verdict, approved_by }
+    Note { way: Way::Exec, line, directory: None, verdict, approved_by, own: false }
 }
 
 /// What was refused, by which rule, and what to type instead.

@@ -79,7 +79,10 @@ fn observe() -> Vec<RuleInput> {
     vec![
         // Processes and the machine.
         any("ps top pgrep pidof pstree free uptime vmstat iostat mpstat pidstat pmap pwdx slabtop lsof").reads(&[]),
-        any("nproc id whoami groups w who users arch tty lscpu ipcs").reads(&[]),
+        any("nproc id whoami groups w arch tty lscpu ipcs clear numfmt locale").reads(&[]),
+        any("who users last sar").reads(LOGS),
+        any("stty").flags("-a -g").args(&["size", "speed"]).say("`stty size`, `stty -a`"),
+        any("tput").flags("-T").args(&["cols", "lines", "colors", "longname"]).say("`tput cols`"),
         any("date hostname").reads(&[]).say("`date` and `hostname` without a new value"),
         // Names, sizes and dates of files are no secret; what is in them is.
         any("ls stat du df find readlink realpath basename dirname pwd which whereis mountpoint findmnt lsblk test ["),

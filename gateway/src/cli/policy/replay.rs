@@ -2,8 +2,8 @@
 //! would have been refused, or let pass, that was not then.
 //!
 //! What is judged is what is on record: the commands of exec and of guarded shells word by word, those of open shells as
-//! they were read from the screen. Redirections, variables and what was blotted out as a secret are not on record; sessions
-//! from before commands were listed are counted and not judged.
+//! they were read from the screen. Redirections, variables and what was blotted out as a secret are not on record; what the
+//! guarded shell did itself (`cd`, `export`) no rule judges, then or now; sessions from before commands were listed are counted and not judged.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use sallyport_policy::commands::{Invocation, Way};
 use serde::Serialize;
 
 use super::{Output, coloured, complain, files, json, say};
+use crate::commands::THE_SHELL;
 use crate::record::{CommandLine, CommandOutcome, Session, SessionKind};
 
 /// The longest file that is read.
@@ -147,7 +148,8 @@ impl Replay {
                 }
             },
         };
-        for line in lines {
+        // What the guarded shell does itself is no rule's affair, before or after; where it leads stands on each later line.
+        for line in lines.into_iter().filter(|line| line.rule != THE_SHELL) {
             report.commands += 1;
             let way = match line.way.as_str() {
                 "guarded" => Way::Guarded,

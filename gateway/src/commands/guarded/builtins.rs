@@ -1,10 +1,12 @@
 //! What the guarded shell does itself. Nothing of it runs in the container but what finds out whether a directory is there.
 
-use sallyport_policy::commands::{Assurance, Cleared, Commands, Own, Way};
+use sallyport_policy::commands::{Assurance, Cleared, Commands, Own, Verdict, Way, blotted};
 
 use super::container::{Container, ask};
+use super::denied;
 use super::plan::Planned;
 use super::state::State;
+use crate::commands::{Note, THE_SHELL};
 
 /// Their names.
 pub(super) const NAMES: &[&str] = &[
@@ -60,6 +62,39 @@ pub(super) async fn run<C: Container>(
         ("help", _) => Done::Said(help(commands)),
         (name, _) => Done::Failed(format!("`{name}`: {}", instead(name)), 2),
     }
+}
+
+/// Those that change what comes after them.
+const CHANGING: [&str; 3] = ["cd", "export", "unset"];
+/// Those that change nothing but the status, or end the shell.
+const HARMLESS: [&str; 8] = [":", "exit", "false", "help", "history", "logout", "pwd", "true"];
+
+/// What is put on record of what the shell is to do itself: what changes where and with what later commands run, and what
+/// other shells have and this one refuses.
+pub(super) fn note(directory: Option<String>, planned: &Planned) -> Option<Note> {
+    let (words, refused) = match planned.argv.as_slice() {
+        [] if planned.assignments.is_empty() => return None,
+        [] => (planned.assignments.iter().map(|(name, value)| format!("{name}={value}")).collect(), None),
+        // Without words, `export` lists.
+        [name, rest @ ..] if HARMLESS.contains(&name.as_str()) || (name == "export" && rest.is_empty()) => {
+            return None;
+        }
+        [name, ..] => {
+            let own = CHANGING.contains(&name.as_str());
+            (planned.argv.clone(), (!own).then(|| format!("`{name}`: {}", instead(name))))
+        }
+    };
+    let own = refused.is_none();
+    let verdict = Verdict {
+        cleared: None,
+        rule: THE_SHELL.to_owned(),
+        why: refused.unwrap_or_default(),
+        instead: None,
+        assurance: Assurance::Boundary,
+        shown: blotted(&words),
+        can_be_asked: false,
+    };
+    Some(Note { own, ..denied::note(directory, verdict, None) })
 }
 
 /// What to do in place of what other shells have.

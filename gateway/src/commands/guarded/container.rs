@@ -112,6 +112,8 @@ impl Running for ProcessOutput {
 pub(super) struct Said {
     pub(super) exit: Exit,
     pub(super) out: Vec<u8>,
+    /// The beginning of its errors.
+    pub(super) errors: Vec<u8>,
     /// There was more than is read.
     pub(super) cut: bool,
 }
@@ -129,6 +131,7 @@ impl Said {
 
 /// The most that is read of such a command.
 const MOST: usize = 1024 * 1024;
+const MOST_ERRORS: usize = 4 * 1024;
 /// How long it may take.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -136,7 +139,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// worked.
 pub(super) async fn ask<C: Container>(container: &C, command: Cleared) -> Result<Said, BridgeError> {
     let (input, mut output) = container.start(command, None, false).await?;
-    let (mut out, mut cut) = (Vec::new(), false);
+    let (mut out, mut errors, mut cut) = (Vec::new(), Vec::new(), false);
     let read = async {
         while let Some(next) = output.next().await {
             match next {
@@ -145,7 +148,9 @@ pub(super) async fn ask<C: Container>(container: &C, command: Cleared) -> Result
                     return None;
                 }
                 Output::Stdout(bytes) => out.extend_from_slice(&bytes),
-                Output::Stderr(_) => {}
+                Output::Stderr(bytes) => {
+                    errors.extend(bytes.iter().take(MOST_ERRORS.saturating_sub(errors.len())));
+                }
                 Output::Exit(exit) => return Some(exit),
             }
         }
@@ -156,5 +161,5 @@ pub(super) async fn ask<C: Container>(container: &C, command: Cleared) -> Result
         input.hang_up().await;
     }
     let slow = || Exit::Unknown { why: "it took too long, or said too much".to_owned() };
-    Ok(Said { exit: exit.unwrap_or_else(slow), out, cut })
+    Ok(Said { exit: exit.unwrap_or_else(slow), out, errors, cut })
 }

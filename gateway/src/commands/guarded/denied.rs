@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::container::Container;
 use super::pipeline::{Shown, Source};
 use super::plan::{Planned, Refused};
-use super::shell::{BAD_LINE, DENIED, Over, Shell, keep};
+use super::shell::{BAD_LINE, DENIED, Over, Shell};
 use crate::bridge::Output;
 use crate::commands::{Answer, Desk, Note};
 
@@ -102,7 +102,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
                     Some(text) = heard.recv() => text,
                     typed = self.typed.recv() => match typed {
                         Some(typed) => {
-                            if keep(&mut self.ahead, typed) {
+                            if self.ahead.keep(typed) {
                                 break None;
                             }
                             continue;
@@ -175,5 +175,5 @@ fn shown(verdict: &Verdict) -> String {
 /// For the record: what was typed may hold what was blotted out, so the blotted command stands for the line.
 pub(super) fn note(directory: Option<String>, verdict: Verdict, approved_by: Option<String>) -> Note {
     let line = shown(&verdict);
-    Note { way: Way::Guarded, line, directory, verdict, approved_by }
+    Note { way: Way::Guarded, line, directory, verdict, approved_by, own: false }
 }

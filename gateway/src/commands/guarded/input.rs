@@ -30,6 +30,9 @@ pub(super) async fn typed<C: Container, D: Desk>(
         if !shell.returns.at_line_start() {
             shell.raw(Bytes::from_static(b"\r\n")).await?;
         }
+        if shell.ahead.forgot() {
+            shell.say("what was typed ahead was too long, and is forgotten").await?;
+        }
         editor.resize(*shell.sizes.borrow_and_update());
         let directory = shell.state.directory.clone().unwrap_or_else(|| "?".to_owned());
         let (green, plain) = if colour && capable { ("\x1b[32m", "") } else { ("", "") };
@@ -58,15 +61,19 @@ async fn edited<C: Container, D: Desk>(
         shell.raw(editor.take_output().into()).await?;
         let bytes = match shell.ahead.take() {
             Some(bytes) => bytes,
+            None if shell.ahead.is_over() => {
+                editor.give_up();
+                shell.raw(editor.take_output().into()).await?;
+                return Ok(Event::EndOfInput);
+            }
             None => {
                 let out = shell.out.clone();
                 tokio::select! {
                     next = shell.typed.recv() => match next {
                         Some(Typed::Bytes(bytes)) => bytes,
                         Some(Typed::Eof) => {
-                            editor.give_up();
-                            shell.raw(editor.take_output().into()).await?;
-                            return Ok(Event::EndOfInput);
+                            shell.ahead.end();
+                            continue;
                         }
                         None => return Err(Over::Gone),
                     },
@@ -80,7 +87,7 @@ async fn edited<C: Container, D: Desk>(
         };
         let (taken, event) = editor.feed(&bytes);
         // What comes behind a line's end is typed ahead.
-        shell.ahead = Some(bytes.slice(taken.min(bytes.len())..)).filter(|rest| !rest.is_empty());
+        shell.ahead.put_back(&bytes.slice(taken.min(bytes.len())..));
         match event {
             None => {}
             Some(Event::Complete { text, cursor }) => {
@@ -88,15 +95,14 @@ async fn edited<C: Container, D: Desk>(
                 let offer = tokio::select! {
                     offer = completer.offers(&shell.container, &shell.commands, &shell.state, &text, cursor) => offer,
                     // Somebody types on: the answer comes too late.
-                    typed = shell.typed.recv(), if shell.ahead.is_none() => match typed {
-                        Some(typed) => {
-                            if let Typed::Bytes(bytes) = typed {
-                                shell.ahead = Some(bytes);
-                            }
-                            None
+                    typed = shell.typed.recv(), if shell.ahead.is_empty() && !shell.ahead.is_over() => {
+                        match typed {
+                            Some(Typed::Bytes(bytes)) => shell.ahead.put_back(&bytes),
+                            Some(Typed::Eof) => shell.ahead.end(),
+                            None => return Err(Over::Gone),
                         }
-                        None => return Err(Over::Gone),
-                    },
+                        None
+                    }
                 };
                 editor.offer(&offer.unwrap_or_default());
             }

@@ -6,6 +6,7 @@
 //! links       where paths lead, before the last word      names      what is in a directory
 //! denied      what a refusal brings                       state      variables, directory, history
 //! program     one, with the person's terminal             tidy       what it leaves behind there
+//! ahead       what is typed before anybody reads it       opened     redirections, before their command starts
 //! pipeline    several, and the streams between them
 //! container   where commands are started; demands what the rules have cleared
 //! ```
@@ -13,6 +14,7 @@
 //! What holds: no word of the person's reaches the container but as an argument of a command whose whole argv the rules
 //! let run. Where it ends: a file may be replaced between the check of its path and its use, by somebody who can write there.
 
+mod ahead;
 mod builtins;
 mod complete;
 mod container;
@@ -20,6 +22,7 @@ mod denied;
 mod input;
 mod links;
 mod names;
+mod opened;
 mod pipeline;
 mod plan;
 mod program;
@@ -161,7 +164,7 @@ async fn run<C: Container, D: Desk>(
         term,
         terminal: size.is_some(),
         returns: text::Returns::default(),
-        ahead: None,
+        ahead: ahead::Ahead::default(),
     };
     let ended = match size {
         Some(_) => input::typed(&mut shell, &name, &place, colour).await,

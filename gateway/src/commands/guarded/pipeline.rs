@@ -10,12 +10,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::container::{Container, Input, Running};
+use super::opened::{self, File, Reading};
 use crate::bridge::{Exit, Output};
 
 /// Frames between two commands.
 const QUEUE: usize = 16;
 /// What a shell says of a command that Ctrl-C ended, and of one whose reader was gone.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 const BROKEN: u8 = 141;
 /// A command that has not ended this long after its input did, on a server that cannot be told of that.
 const NO_EOF: Duration = Duration::from_secs(2);
@@ -23,10 +24,14 @@ const NO_EOF: Duration = Duration::from_secs(2);
 /// Where a command's input comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
+    /// The person's terminal, where it has all of it; otherwise nothing.
     Nothing,
+    /// Nothing, as it was asked for.
+    Empty,
     /// The command before it.
     Previous,
-    File(String),
+    /// A file, by its place in [`Stage::files`].
+    File(usize),
 }
 
 /// Where a stream goes.
@@ -50,8 +55,8 @@ pub(super) struct Stage {
     pub(super) input: Source,
     pub(super) output: Sink,
     pub(super) errors: Sink,
-    /// Files that something goes to, and whether to their end.
-    pub(super) files: Vec<(String, bool)>,
+    /// What its redirections open, from left to right.
+    pub(super) files: Vec<File>,
 }
 
 /// What is shown while it runs.
@@ -100,7 +105,7 @@ pub(super) async fn run<C: Container>(
                 let (queue, input) = mpsc::channel(QUEUE);
                 (Some(queue), Some(input))
             }
-            Source::Nothing | Source::File(_) => (None, None),
+            Source::Nothing | Source::Empty | Source::File(_) => (None, None),
         };
         let after = next.take();
         next = queue;
@@ -124,11 +129,26 @@ async fn one<C: Container>(
     interrupt: &CancellationToken,
 ) -> u8 {
     let Stage { command, input: source, output, errors, files } = stage;
+    let wanted = match source {
+        Source::File(index) => Some(index),
+        Source::Nothing | Source::Empty | Source::Previous => None,
+    };
+    // All of them, before it starts. Where one cannot be opened, its neighbours find nobody at their ends.
+    let reading = match opened::open(container, &files, wanted, shown, interrupt).await {
+        Ok(reading) => reading,
+        Err(status) => return status,
+    };
     let (mut queues, mut writers) = (Vec::new(), Vec::new());
-    for (path, append) in files {
+    for (index, file) in files.into_iter().enumerate() {
+        let used = [&output, &errors].into_iter().any(|sink| *sink == Sink::File(index));
+        let (File::Write { path, .. }, true) = (file, used) else {
+            queues.push(None);
+            continue;
+        };
         let (queue, frames) = mpsc::channel(QUEUE);
-        let own = Cleared::own(Own::Write { path, append });
-        queues.push(queue);
+        // It is there, and empty if it was to be.
+        let own = Cleared::own(Own::Write { path, append: true });
+        queues.push(Some(queue));
         writers.push(Box::pin(process(
             container,
             own,
@@ -143,19 +163,25 @@ async fn one<C: Container>(
         Sink::Errors => Way::Errors(shown.clone()),
         Sink::Next => next.clone().map_or(Way::Nowhere, Way::Queue),
         Sink::Nowhere => Way::Nowhere,
-        Sink::File(index) => queues.get(*index).cloned().map_or(Way::Nowhere, Way::Queue),
+        Sink::File(index) => queues.get(*index).cloned().flatten().map_or(Way::Nowhere, Way::Queue),
     };
     let (out, err) = (way(&output), way(&errors));
     drop((queues, next));
     let read = async {
-        let Source::File(path) = source else {
+        let Some(Reading { input: stdin, output, first }) = reading else {
             return (process(container, command, input, out, err, interrupt).await, 0);
         };
         let (queue, frames) = mpsc::channel(QUEUE);
-        let own = Cleared::own(Own::Read(path));
         tokio::join!(
             process(container, command, Some(frames), out, err, interrupt),
-            process(container, own, None, Way::Queue(queue), errors_of(shown), interrupt),
+            run_on::<C>(
+                "cat",
+                (stdin, output),
+                Some(first),
+                None,
+                (Way::Queue(queue), errors_of(shown)),
+                interrupt
+            ),
         )
     };
     let ((status, reader), written) = tokio::join!(read, join_all(writers));
@@ -183,7 +209,7 @@ async fn process<C: Container>(
         started = container.start(command, None, input.is_some()) => started,
         () = interrupt.cancelled() => return INTERRUPTED,
     };
-    let (stdin, mut output) = match started {
+    let (stdin, output) = match started {
         Ok(started) => started,
         Err(error) => {
             tracing::info!(?error, "a command could not be started");
@@ -191,6 +217,18 @@ async fn process<C: Container>(
             return 126;
         }
     };
+    run_on::<C>(&program, (stdin, output), None, input, (out, err), interrupt).await
+}
+
+/// One that has been started. `first`: what it has said already.
+async fn run_on<C: Container>(
+    program: &str,
+    (stdin, mut output): (C::Input, C::Output),
+    mut first: Option<Output>,
+    input: Option<mpsc::Receiver<Bytes>>,
+    (out, err): (Way, Way),
+    interrupt: &CancellationToken,
+) -> u8 {
     let feed = async {
         if let Some(mut frames) = input {
             while let Some(bytes) = frames.recv().await {
@@ -211,17 +249,23 @@ async fn process<C: Container>(
         std::future::pending::<()>().await;
     };
     let pass = async {
-        while let Some(next) = output.next().await {
+        loop {
+            let next = match first.take() {
+                Some(first) => first,
+                None => match output.next().await {
+                    Some(next) => next,
+                    None => return 1,
+                },
+            };
             let read = match next {
                 Output::Stdout(bytes) => out.send(bytes).await,
                 Output::Stderr(bytes) => err.send(bytes).await,
-                Output::Exit(exit) => return ended(&program, &exit, &err).await,
+                Output::Exit(exit) => return ended(program, &exit, &err).await,
             };
             if !read {
                 return BROKEN;
             }
         }
-        1
     };
     let status = tokio::select! {
         status = pass => status,

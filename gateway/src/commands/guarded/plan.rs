@@ -9,6 +9,7 @@ use sallyport_policy::line::{
 };
 
 use super::container::Container;
+use super::opened::File;
 use super::pipeline::{Sink, Source};
 use super::state::State;
 use super::{links, names};
@@ -27,7 +28,8 @@ pub(super) struct Planned {
     pub(super) input: Source,
     pub(super) output: Sink,
     pub(super) errors: Sink,
-    pub(super) files: Vec<(String, bool)>,
+    /// What its redirections open, from left to right.
+    pub(super) files: Vec<File>,
 }
 
 /// Why a step does not run.
@@ -149,15 +151,16 @@ async fn expand<C: Container>(
         argv: planned.argv.clone(),
         environment,
         directory: state.directory.clone(),
-        reads: match &planned.input {
-            Source::File(path) => vec![path.clone()],
-            Source::Nothing | Source::Previous => Vec::new(),
-        },
-        writes: planned.files.iter().map(|(path, _)| path.clone()).collect(),
+        reads: paths(&planned.files, |file| matches!(file, File::Read(_))),
+        writes: paths(&planned.files, |file| matches!(file, File::Write { .. })),
         piped,
         terminal: false,
     };
     Ok(planned)
+}
+
+fn paths(files: &[File], which: fn(&File) -> bool) -> Vec<String> {
+    files.iter().filter(|file| which(file)).map(|file| file.path().to_owned()).collect()
 }
 
 fn redirect(state: &State, redirection: &Redirection, planned: &mut Planned) -> Result<(), LineError> {
@@ -171,7 +174,12 @@ fn redirect(state: &State, redirection: &Redirection, planned: &mut Planned) -> 
     let sink = match &redirection.to {
         RedirectTo::Read(word) => {
             let path = absolute(word)?;
-            planned.input = if path == "/dev/null" { Source::Nothing } else { Source::File(path) };
+            planned.input = if path == "/dev/null" {
+                Source::Empty
+            } else {
+                planned.files.push(File::Read(path));
+                Source::File(planned.files.len() - 1)
+            };
             return Ok(());
         }
         RedirectTo::Write(word) | RedirectTo::Append(word) => {
@@ -179,7 +187,7 @@ fn redirect(state: &State, redirection: &Redirection, planned: &mut Planned) -> 
             if path == "/dev/null" {
                 Sink::Nowhere
             } else {
-                planned.files.push((path, append));
+                planned.files.push(File::Write { path, append });
                 Sink::File(planned.files.len() - 1)
             }
         }

@@ -1,16 +1,17 @@
 //! One program: taken to the person's directory with their variables, and given their terminal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use sallyport_policy::commands::{Carrier, Cleared, Own};
+use tokio::time::Instant;
 
+use super::ahead::Hold;
 use super::container::{Container, Input, Running, ask};
-use super::shell::{MOST_AHEAD, Over, Shell, Typed};
+use super::shell::{Over, Shell, Typed};
 use super::tidy::Tidy;
 use crate::bridge::{Exit, Output};
 use crate::commands::Desk;
-
-/// For so long after a program's start, what is typed may be for the next prompt.
-const TYPED_AHEAD: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl<C: Container, D: Desk> Shell<C, D> {
     /// The command where and with what the person is, if that is not what the container has anyway.
@@ -81,31 +82,32 @@ impl<C: Container, D: Desk> Shell<C, D> {
         };
         let out = self.out.clone();
         let (typed, sizes, ahead) = (&mut self.typed, &mut self.sizes, &mut self.ahead);
-        let settled = tokio::time::Instant::now() + TYPED_AHEAD;
+        let fills_screen = AtomicBool::new(false);
         let feed = async {
+            let mut hold = Hold::starts(Instant::now());
+            let mut ended = false;
             loop {
+                let over = ahead.is_over() && !ended;
                 tokio::select! {
-                    // A program that is over at once was not meant to read what comes next.
-                    () = tokio::time::sleep_until(settled), if ahead.is_some() => {
+                    // What was held is the program's: it still runs.
+                    () = tokio::time::sleep_until(hold.until()), if over || !ahead.is_empty() => {
                         if let Some(bytes) = ahead.take() && !input.write(bytes).await {
                             std::future::pending::<()>().await;
+                        }
+                        if over {
+                            ended = true;
+                            input.eof().await;
                         }
                     }
                     next = typed.recv() => match next {
                         Some(Typed::Bytes(bytes)) => {
-                            let urgent = bytes.iter().any(|byte| matches!(byte, 3 | 0x1a | 0x1c));
-                            let early = !urgent && tokio::time::Instant::now() < settled;
-                            let bytes = match ahead.take() {
-                                Some(before) => [before, bytes].concat().into(),
-                                None => bytes,
-                            };
-                            if early && bytes.len() <= MOST_AHEAD {
-                                *ahead = Some(bytes);
-                            } else if !input.write(bytes).await {
+                            let fills = fills_screen.load(Ordering::Relaxed);
+                            let at_once = hold.typed(ahead, bytes, Instant::now(), fills);
+                            if let Some(bytes) = at_once && !input.write(bytes).await {
                                 std::future::pending::<()>().await;
                             }
                         }
-                        Some(Typed::Eof) => input.eof().await,
+                        Some(Typed::Eof) => ahead.end(),
                         None => return Over::Gone,
                     },
                     Ok(()) = sizes.changed() => {
@@ -122,6 +124,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
                     Output::Stdout(bytes) | Output::Stderr(bytes) => {
                         last = bytes.slice(bytes.len().saturating_sub(1)..);
                         tidy.output(&bytes);
+                        fills_screen.store(tidy.fills_screen(), Ordering::Relaxed);
                         out.send(Output::Stdout(bytes)).await.map_err(|_| Over::Gone)?;
                     }
                     Output::Exit(exit) => return Ok(exit),
@@ -130,6 +133,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
             Ok(Exit::Code(1))
         };
         let ended = tokio::select! {
+            // Once it has ended, nothing more is given to it: what was typed is for the next prompt.
+            biased;
             ended = pass => ended,
             over = feed => Err(over),
         };

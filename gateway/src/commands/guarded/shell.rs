@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use sallyport_policy::commands::Commands;
 use sallyport_policy::line::{self, Script, When};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::Ahead;
 use super::builtins::{self, Done};
 use super::container::Container;
 use super::denied::note;
-use super::pipeline::{self, Shown, Sink, Source, Stage};
+use super::pipeline::{self, INTERRUPTED, Shown, Sink, Source, Stage};
 use super::plan::{self, Planned};
 use super::state::State;
 use super::text::Returns;
@@ -20,15 +21,10 @@ use crate::bridge::Output;
 use crate::commands::{Desk, Unrecorded};
 use crate::terminal::Size;
 
-/// As much as may be typed ahead of the next prompt.
-pub(super) const MOST_AHEAD: usize = 16 * 1024;
-
 /// A rule said no.
 pub(super) const DENIED: u8 = 77;
 /// The line is none.
 pub(super) const BAD_LINE: u8 = 2;
-/// What a shell says of what Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// From the person.
 #[derive(Debug)]
@@ -68,7 +64,7 @@ pub(super) struct Shell<C, D> {
     pub(super) terminal: bool,
     pub(super) returns: Returns,
     /// What was typed ahead of the next prompt.
-    pub(super) ahead: Option<Bytes>,
+    pub(super) ahead: Ahead,
 }
 
 impl<C: Container, D: Desk> Shell<C, D> {
@@ -173,8 +169,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
         let mut stages = Vec::with_capacity(planned.len());
         for one in planned {
             let Some(cleared) = one.cleared else { return Ok(BAD_LINE) };
-            let on_screen =
-                one.input == Source::Nothing && one.output == Sink::Screen && one.errors == Sink::Errors;
+            let on_screen = one.files.is_empty()
+                && (&one.input, &one.output, &one.errors) == (&Source::Nothing, &Sink::Screen, &Sink::Errors);
             let placed = match self.placed(cleared, &one.invocation.environment, on_screen).await {
                 Ok(placed) => placed,
                 Err(why) => {
@@ -204,6 +200,9 @@ impl<C: Container, D: Desk> Shell<C, D> {
 
     /// What the shell does itself.
     async fn own(&mut self, planned: &Planned) -> Result<u8, Over> {
+        if let Some(note) = builtins::note(self.state.directory.clone(), planned) {
+            self.desk.note(note).await?;
+        }
         if planned.argv.is_empty() {
             for (name, value) in &planned.assignments {
                 if let Err(why) = self.state.set(name, value.clone(), false) {
@@ -248,7 +247,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
                 () = out.closed() => return Err(Over::Gone),
                 typed = self.typed.recv(), if terminal => match typed {
                     Some(typed) => {
-                        if keep(&mut self.ahead, typed) {
+                        if self.ahead.keep(typed) {
                             interrupt.cancel();
                         }
                     }
@@ -288,20 +287,4 @@ fn shown_as(returns: &mut Returns, terminal: bool, shown: Shown) -> Output {
             }
         }
     }
-}
-
-/// Keeps what is typed while nothing reads it, for the next prompt, as far as there is room. True at Ctrl-C, which forgets
-/// what was typed before it.
-pub(super) fn keep(ahead: &mut Option<Bytes>, typed: Typed) -> bool {
-    let Typed::Bytes(mut bytes) = typed else { return false };
-    let interrupted = bytes.iter().rposition(|byte| *byte == 3);
-    if let Some(last) = interrupted {
-        bytes.advance(last + 1);
-        *ahead = None;
-    }
-    let before = ahead.take().unwrap_or_default();
-    let room = before.len() + bytes.len() <= MOST_AHEAD;
-    let kept: Bytes = if room { [before, bytes].concat().into() } else { before };
-    *ahead = Some(kept).filter(|kept| !kept.is_empty());
-    interrupted.is_some()
 }

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::bridge::BridgeError;
-use crate::commands::{Answer, Note, Unrecorded};
+use crate::commands::{Answer, Note, THE_SHELL, Unrecorded};
 
+mod held;
 mod lines;
+mod opened;
 mod streams;
 mod typing;
 

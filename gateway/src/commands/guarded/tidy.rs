@@ -60,6 +60,11 @@ impl Tidy {
         }
     }
 
+    /// Whether the program has the screen to itself, as editors and pagers do.
+    pub(super) fn fills_screen(&self) -> bool {
+        [47, 1047, 1049].iter().any(|mode| self.switched.get(mode) == Some(&true))
+    }
+
     fn sequence(&mut self, sequence: &[u8]) {
         let (Some(modes), Some(on)) = (
             sequence.strip_prefix(b"[?"),
@@ -127,6 +132,21 @@ mod tests {
         }
         let clean = after(&["\x1b[?1049h\x1b[?1049l\x1b[?25l\x1b[?25h\n"]);
         assert!(!clean.contains('?'), "{clean:?}");
+    }
+
+    #[test]
+    fn a_program_with_a_screen_of_its_own_is_known_until_it_gives_it_back() {
+        let mut tidy = Tidy::default();
+        for (said, fills) in [
+            ("text\x1b[?25l", false),
+            ("\x1b[?10", false),
+            ("49h", true),
+            ("x", true),
+            ("\x1b[?1049l", false),
+        ] {
+            tidy.output(said.as_bytes());
+            assert_eq!(tidy.fills_screen(), fills, "{said:?}");
+        }
     }
 
     #[test]

@@ -225,7 +225,8 @@ impl<I: Input, D: Desk> Driver<I, D> {
         verdict: Verdict,
         approved_by: Option<String>,
     ) -> Result<(), Unrecorded> {
-        let note = Note { way: Way::Open, line: line.to_owned(), directory: None, verdict, approved_by };
+        let (way, line) = (Way::Open, line.to_owned());
+        let note = Note { way, line, directory: None, verdict, approved_by, own: false };
         self.desk.note(note).await
     }
 

@@ -31,6 +31,9 @@ pub(super) fn look(facts: &mut Facts, known: &'static Known, operands: &[usize])
         Check::Jq => small::jq(facts),
         Check::Getent => small::getent(facts),
         Check::Tar => small::tar(facts, operands),
+        Check::Who => small::who(facts),
+        Check::Sar => small::sar(facts),
+        Check::Terminal => small::terminal(facts),
         Check::Url => small::url(facts),
     }
     if facts.name == "dd" {

@@ -103,6 +103,37 @@ pub(super) fn getent(facts: &mut Facts) {
     }
 }
 
+/// `who am i` and `who mom likes`: any two words ask who one is.
+pub(super) fn who(facts: &mut Facts) {
+    if facts.name == "who" && facts.operands.len() == 2 {
+        facts.touched.clear();
+    }
+}
+
+/// sar: `-f`, `-o`, `-s` and `-e` are followed by another flag where they take no value, and then mean something else.
+pub(super) fn sar(facts: &mut Facts) {
+    let doubtful = facts.seen.iter().find(|seen| {
+        let takes = seen.flag.is_some_and(|flag| flag.value.is_some());
+        let number = |value: &str| value.bytes().all(|byte| byte.is_ascii_digit());
+        let file = seen.is("-f") || seen.is("-o");
+        takes && seen.value.as_deref().is_none_or(|value| value.starts_with('-') || (file && number(value)))
+    });
+    if let Some(name) = doubtful.map(|seen| seen.name.clone()) {
+        unknowable(
+            facts,
+            format!("which file `{name}` of `sar` means depends on the word behind it"),
+            "write its value: `sar -f /var/log/sa/sa01`",
+        );
+    }
+}
+
+/// `tput init` and `tput reset` run what the terminal's description names.
+pub(super) fn terminal(facts: &mut Facts) {
+    if facts.operands.iter().any(|word| matches!(word.as_str(), "init" | "reset")) {
+        starts(facts, "what makes a terminal ready can be a program", "`tput cols`, `tput lines`");
+    }
+}
+
 /// tar: what is made is written; what is taken out could be links that lead anywhere.
 pub(super) fn tar(facts: &mut Facts, operands: &[usize]) {
     let any =

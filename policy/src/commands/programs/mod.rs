@@ -149,6 +149,12 @@ pub(crate) enum Check {
     Getent,
     /// tar: what is done with the archive.
     Tar,
+    /// `who am i`: two words are no files.
+    Who,
+    /// sar, whose flags take the next word only where that looks like one of theirs.
+    Sar,
+    /// tput: what a terminal is made ready with can be a program.
+    Terminal,
     /// curl and wget.
     Url,
     /// Only with this flag and nothing behind it: `sh -c TEXT`.

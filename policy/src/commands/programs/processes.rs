@@ -35,12 +35,20 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("uptime", Syntax::Gnu, Operands::Text, "-p/--pretty -s/--since -h/--help -V/--version"),
     program("vmstat", Syntax::Gnu, Operands::Text, "-a/--active -f/--forks -m/--slabs -n/--one-header -s/--stats -d/--disk -D/--disk-sum \
         -p/--partition=text -S/--unit=text -t/--timestamp -w/--wide -y/--no-first -h/--help -V/--version"),
+    // `pidstat -e` starts a program.
     program("iostat mpstat pidstat", Syntax::Gnu, Operands::Text, "-c -d -h -k -m -N -p?=text -t -x -y -z -A -P=text -I=text -u -r -s -w -T=text -C=text \
-        -l -U -v -H --human --dec=num -V"),
+        -l -U -v -H -e=text:starts -o=text --human --pretty --dec=num -V"),
+    program("sar", Syntax::Gnu, Operands::Text, "-A -B -b -d -F -h -H -p -q -r -S -t -u -V -v -W -w -y -z -e=text -f=read -i=num -I=text -m=text -n=text -o=write:writes \
+        -P=text -s=text --dec=num --dev=text --fs=text --iface=text --int=text --human --pretty --help --version").check(Check::Sar),
     program("slabtop", Syntax::Gnu, Operands::Text, "-d/--delay=num -o/--once -s/--sort=text -h/--help -V/--version"),
     program("pmap pwdx", Syntax::Gnu, Operands::Text, "-x/--extended -X -d/--device -q/--quiet -p/--show-path -A/--range=text -h/--help -V/--version"),
-    program("w who users last lastlog", Syntax::Gnu, Operands::Text, "-a/--all -b/--boot -d/--dead -H/--heading -h/--no-header -s/--short -f/--from \
-        -u/--no-current -o/--old-style -i/--ip-addr -l/--login -m -p/--process -q/--count -r/--runlevel -t/--time -T -w -n=num --help -V/--version"),
+    program("w lastlog", Syntax::Gnu, Operands::Text, "-a/--all -b=num -t/--time=num -h/--no-header -s/--short -f/--from -u/--no-current -o/--old-style -i/--ip-addr \
+        -p/--pids --help -V/--version"),
+    // Given a file, they read that.
+    program("who users", Syntax::Gnu, Operands::Read, "-a/--all -b/--boot -d/--dead -H/--heading --ips -l/--login --lookup -m -p/--process -q/--count -r/--runlevel \
+        -s/--short -t/--time -T/-w/--mesg/--message/--writable -u/--users --help --version").check(Check::Who),
+    program("last lastb", Syntax::Gnu, Operands::Text, "-a/--hostlast -d/--dns -f/--file=read -F/--fulltimes -i/--ip -n/--limit=num -p/--present=text -R/--nohostname \
+        -s/--since=text -t/--until=text --time-format=text -w/--fullnames -x/--system -NUM -h/--help -V/--version"),
     program("id", Syntax::Gnu, Operands::Text, "-a -g/--group -G/--groups -n/--name -r/--real -u/--user -z/--zero -Z/--context --help --version"),
     program("whoami groups logname tty arch nproc hostid", Syntax::Gnu, Operands::Text, "-s/--silent/--quiet --all --ignore=num --help --version"),
     program("uname", Syntax::Gnu, Operands::Text, "-a/--all -s/--kernel-name -n/--nodename -r/--kernel-release -v/--kernel-version -m/--machine \
@@ -51,6 +59,18 @@ pub(super) const PROGRAMS: &[Program] = &[
         -r/--reference=read -s/--set=text:change -u/--utc/--universal --resolution -D=text --help --version").check(Check::Sets('+')),
     program("cal", Syntax::Gnu, Operands::Text, "-1/--one -3/--three -s/--sunday -m/--monday -j/--julian -y/--year -w/--week"),
     program("sleep usleep", Syntax::Gnu, Operands::Text, "--help --version"),
+    // What `stty` sets, it sets for the terminal that it runs on, which ends with it; with `-F` for another.
+    program("stty", Syntax::LongDash, Operands::Text, "-a/-all -g/-save -F/-file=read -echo -echoe -echok -echonl -echoctl -icanon -isig -iexten -ixon -ixoff -ixany -opost \
+        -onlcr -ocrnl -icrnl -inlcr -igncr -istrip -iutf8 -brkint -ignbrk -imaxbel -tostop -noflsh -cbreak -raw -cooked -nl -evenp -oddp -parenb -parodd -cstopb -crtscts \
+        -cread -hupcl -clocal -help -version"),
+    program("tput", Syntax::Gnu, Operands::Text, "-S:starts -T=text -V -x").check(Check::Terminal),
+    program("clear", Syntax::Gnu, Operands::Text, "-T=text -V -x"),
+    program("locale", Syntax::Gnu, Operands::Text, "-a/--all-locales -c/--category-name -k/--keyword-name -m/--charmaps -v/--verbose -?/--help --usage -V/--version"),
+    // First a name, then the path that it is asked of; `-v` runs another `getconf`.
+    program("getconf", Syntax::Gnu, Operands::Pattern, "-a:pattern -v=text:starts --help --version"),
+    program("lsmod", Syntax::Plain, Operands::Text, ""),
+    program("lsb_release", Syntax::Gnu, Operands::Text, "-a/--all -c/--codename -d/--description -i/--id -r/--release -s/--short -v/--version -h/--help"),
+    program("uuidgen", Syntax::Gnu, Operands::Text, "-r/--random -t/--time -n/--namespace=text -N/--name=text -m/--md5 -s/--sha1 -x/--hex -h/--help -V/--version"),
     program("printenv", Syntax::Gnu, Operands::Text, "-0/--null --help --version"),
     program("lscpu lsmem lsns lsipc", Syntax::Gnu, Operands::Text, "-a/--all -b/--online -J/--json -e?=text --extended?=text -p?=text -l/--list -n/--noheadings \
         -o/--output=text -r/--raw -t/--type=text -h/--help -V/--version"),

@@ -87,6 +87,8 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("printf", Syntax::Plain, Operands::Text, ""),
     program("true false", Syntax::Plain, Operands::Text, ""),
     program("seq", Syntax::Plain, Operands::Text, ""),
+    program("numfmt", Syntax::Gnu, Operands::Text, "--debug -d/--delimiter=text --field=text --format=text --from=text --from-unit=num --grouping --header?=num --invalid=text \
+        --padding=num --round=text --suffix=text --to=text --to-unit=num --unit-separator=text -z/--zero-terminated --help --version"),
     program("expr", Syntax::Plain, Operands::Text, ""),
     program("test [", Syntax::Plain, Operands::Read, ""),
     program("iconv", Syntax::Gnu, Operands::Read, "-f/--from-code=text -t/--to-code=text -c -l/--list -o/--output=write -s --help --version"),

@@ -166,3 +166,85 @@ fn the_streams_of_an_allowed_command_can_be_redirected_where_its_rule_says() {
             && !judge(&[], &["/tmp/../etc/x"])
     );
 }
+
+#[test]
+fn words_that_are_no_paths_are_none_in_whatever_directory() {
+    for line in [
+        "stty size",
+        "stty -a",
+        "stty rows 40 cols 120",
+        "stty -echo",
+        "tput cols",
+        "numfmt --to=iec 1048576",
+        "locale charmap",
+        "getconf PAGESIZE",
+        "who am i",
+        "last alice",
+        "sar -n DEV 1 3",
+        "clear",
+        "tty",
+        "nproc",
+        "printf %s size",
+        "seq 1 5",
+        "sleep 5",
+        "tr a b",
+        "expr 1 + 2",
+        "kill -0 17",
+        "date +%s",
+        "vmstat 1 2",
+        "iostat -o JSON 1 2",
+        "getent hosts db",
+        "nslookup db",
+        "dig db",
+        "ping -c 1 db",
+        "id alice",
+        "groups alice",
+        "cal 2026",
+        "basename app.log",
+        "dirname app.log",
+        "mpstat -P ALL 1 2",
+        "pidstat -p 17 1",
+        "uuidgen -r",
+        "lsb_release -a",
+    ] {
+        let program = line.split(' ').next().unwrap();
+        let rule =
+            RuleInput { programs: vec![program.to_owned()], reads: Some(vec![]), ..RuleInput::default() };
+        let input = CommandsInput { allow: vec![rule], ..CommandsInput::default() };
+        let commands = Commands::parse(&input).unwrap();
+        let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let at = Invocation { argv, directory: Some("/".to_owned()), ..Invocation::default() };
+        let verdict = commands.judge(&at, Way::Guarded);
+        assert!(verdict.cleared.is_some(), "{line}: {}", verdict.why);
+    }
+}
+
+#[test]
+fn files_that_such_programs_read_or_write_are_judged() {
+    for line in [
+        "stty -F /srv/x size",
+        "stty --file=/srv/x size",
+        "stty --file /srv/x",
+        "who /srv/x",
+        "users /srv/x",
+        "last -f /srv/x",
+        "sar -f /srv/x",
+        "sar -o /srv/x 1 1",
+        "sar -f -o /srv/x",
+        "sar -o 1 1",
+        "getconf NAME_MAX /srv/x",
+        "getconf -a /srv/x",
+        "getconf -v spec PAGESIZE",
+        "tput init",
+        "tput -S",
+        "pidstat -e id",
+        "date -f /srv/x",
+    ] {
+        let program = line.split(' ').next().unwrap();
+        let rule =
+            RuleInput { programs: vec![program.to_owned()], reads: Some(vec![]), ..RuleInput::default() };
+        let input = CommandsInput { allow: vec![rule], ..CommandsInput::default() };
+        let verdict = judged(&Commands::parse(&input).unwrap(), line);
+        assert!(verdict.cleared.is_none(), "{line}");
+    }
+}

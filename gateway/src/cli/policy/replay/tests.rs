@@ -41,8 +41,11 @@ impl Past {
         });
         fs::write(day.join(format!("{id}.json")), session.to_string()).unwrap();
         let line = |(way, argv, outcome): &(&str, &[&str], &str)| {
+            let own = matches!(argv[0], "cd" | "export" | "unset" | "eval" | "A=b");
+            let rule = if own { "the shell itself" } else { "old" };
+            let directory = if argv.contains(&"app.log") { "/srv/app" } else { "/" };
             json!({"at": "2026-11-20T10:00:01Z", "way": way, "line": argv.join(" "), "argv": argv,
-                "directory": "/", "outcome": outcome, "rule": "old", "assurance": "boundary"})
+                "directory": directory, "outcome": outcome, "rule": rule, "assurance": "boundary"})
             .to_string()
                 + "\n"
         };
@@ -96,6 +99,31 @@ fn what_ran_and_would_be_refused_is_told_and_what_was_refused_and_would_run() {
     assert_eq!(commands(&report.refused), ["rm -rf /srv"]);
     assert_eq!(commands(&report.allowed), ["cat /etc/hostname"]);
     assert_eq!(report.refused[0].person, "alice");
+}
+
+#[test]
+fn what_the_guarded_shell_did_itself_is_not_judged_and_what_follows_is_judged_where_it_ran() {
+    let past = Past::new();
+    let reads = POLICY.replace("[ls, cat]", "[ls, cat]\n      reads: [/srv/app/**]");
+    fs::write(past.dir.path().join("policy.yaml"), reads).unwrap();
+    past.session(
+        "guarded",
+        "shell",
+        None,
+        &[
+            ("guarded", &["cd", "/srv/app"], "own"),
+            ("guarded", &["A=b"], "own"),
+            ("guarded", &["export", "LANG=C"], "own"),
+            ("guarded", &["unset", "A"], "own"),
+            ("guarded", &["eval", "ls"], "refused"),
+            ("guarded", &["cat", "app.log"], "allowed"),
+            ("guarded", &["cat", "other.log"], "allowed"),
+        ],
+    );
+    let report = past.report();
+    assert_eq!((report.commands, report.problems.len(), report.allowed.len()), (2, 0, 0), "{report:?}");
+    let refused: Vec<_> = report.refused.iter().map(|one| one.command.as_str()).collect();
+    assert_eq!(refused, ["cat other.log"]);
 }
 
 #[test]

@@ -69,6 +69,48 @@ async fn every_command_is_on_record_before_it_runs_or_does_not_run() {
 }
 
 #[tokio::test]
+async fn what_changes_later_commands_is_on_record_as_the_shells_own() {
+    let book = Book::default();
+    let text = "cd /etc\nX=1; export DB_PASSWORD=hunter2 LANG=xx\nunset X DB_PASSWORD; export; pwd; true; history; help\necho a\n";
+    let came = script_with(Machine::default(), book.clone(), OnDenied::Tell, text).await;
+    assert_eq!(came.status, 0, "{came:?}");
+    let told: Vec<_> = {
+        let notes = book.notes.lock().unwrap();
+        let told = |note: &Note| {
+            let directory = note.directory.clone().unwrap_or_default();
+            (note.verdict.shown.join(" "), directory, note.own, note.verdict.rule == THE_SHELL)
+        };
+        notes.iter().map(told).collect()
+    };
+    let told: Vec<_> =
+        told.iter().map(|(line, at, own, rule)| (line.as_str(), at.as_str(), *own, *rule)).collect();
+    assert_eq!(
+        told,
+        [
+            // Where it was typed; what follows is where it leads.
+            ("cd /etc", "/tmp", true, true),
+            ("X=1", "/etc", true, true),
+            ("export DB_PASSWORD=**** LANG=xx", "/etc", true, true),
+            ("unset X DB_PASSWORD", "/etc", true, true),
+            ("echo a", "/etc", false, false),
+        ]
+    );
+    // It is on record before it is done.
+    let full = Book { full: true, ..Book::default() };
+    assert_eq!(script_with(Machine::default(), full, OnDenied::Tell, "cd /etc\npwd\n").await.status, 79);
+}
+
+#[tokio::test]
+async fn what_other_shells_have_is_on_record_as_refused() {
+    let book = Book::default();
+    script_with(Machine::default(), book.clone(), OnDenied::Tell, "eval id\n").await;
+    let notes = book.notes.lock().unwrap();
+    let [note] = notes.as_slice() else { panic!("{notes:?}") };
+    assert!(!note.own && note.verdict.cleared.is_none() && note.verdict.rule == THE_SHELL, "{note:?}");
+    assert!(note.verdict.why.starts_with("`eval`: "), "{note:?}");
+}
+
+#[tokio::test]
 async fn a_denied_command_can_alert_or_end_the_session() {
     let book = Book::default();
     script_with(Machine::default(), book.clone(), OnDenied::Alert, "uname\n").await;
