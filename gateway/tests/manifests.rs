@@ -89,6 +89,7 @@ mod tests {
             for resource in texts(&rule, "resources") {
                 let allowed = [
                     "accesspolicies",
+                    "commandsets",
                     "accessrequests",
                     "accessrequests/status",
                     "accesslocks",
@@ -106,7 +107,8 @@ mod tests {
             }
             let verbs = texts(&rule, "verbs");
             assert!(!verbs.contains(&"escalate"), "{role}: {rule}");
-            if texts(&rule, "resources").contains(&"accesspolicies") {
+            let decides = ["accesspolicies", "commandsets"];
+            if texts(&rule, "resources").iter().any(|resource| decides.contains(resource)) {
                 assert_eq!(verbs, ["list", "watch"]);
             }
             if texts(&rule, "resources").contains(&"accessrequests") {

@@ -229,7 +229,7 @@ fn compare(old: &Policy, new: &Policy, notes: &mut Notes<'_>) {
 fn commands(old: &Policy, new: &Policy, notes: &mut Notes<'_>) {
     let rules = |policy: &Policy, denies: bool| -> BTreeSet<String> {
         let rules = policy.commands().map(|commands| commands.rules(Way::Guarded)).unwrap_or_default();
-        let wanted = rules.into_iter().filter(|rule| rule.name.starts_with("deny") == denies);
+        let wanted = rules.into_iter().filter(|rule| rule.name.starts_with("deny[") == denies);
         wanted.map(|rule| rule.text).collect()
     };
     match (old.commands(), new.commands()) {

@@ -24,6 +24,7 @@ mod outside;
 mod recheck;
 mod record;
 mod refusals;
+mod sets;
 mod sharing;
 mod shell;
 mod signin;
@@ -63,6 +64,7 @@ fn all() -> Vec<Case> {
         commands::cases(),
         denied::cases(),
         guarded::cases(),
+        sets::cases(),
         open::cases(),
         logs::cases(),
         tunnels::cases(),

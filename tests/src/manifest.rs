@@ -10,6 +10,7 @@ const CLUSTER_SCOPED: &[&str] = &[
     "AccessRequest",
     "ClusterRole",
     "ClusterRoleBinding",
+    "CommandSet",
     "CustomResourceDefinition",
     "Namespace",
     "Node",
@@ -71,6 +72,8 @@ mod tests {
     fn a_manifest_tells_its_path() {
         let policy = json!({"apiVersion": "sallyport.dev/v1alpha1", "kind": "AccessPolicy"});
         assert_eq!(collection(&policy), "/apis/sallyport.dev/v1alpha1/accesspolicies");
+        let set = json!({"apiVersion": "sallyport.dev/v1alpha1", "kind": "CommandSet"});
+        assert_eq!(collection(&set), "/apis/sallyport.dev/v1alpha1/commandsets");
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "payments"}});
         assert_eq!(collection(&pod), "/api/v1/namespaces/payments/pods");
     }

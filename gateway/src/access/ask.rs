@@ -101,9 +101,8 @@ pub(super) fn usual(policy: &Policy) -> Duration {
 impl Access {
     pub(super) async fn ask(&self, who: &Identity, ask: Ask) -> Result<RequestView, AccessError> {
         self.must_be_fresh()?;
-        let unknown =
-            || AccessError::NotFound { kind: "policy", name: ask.policy.to_string(), list: "policies" };
-        let mut in_force = self.inner.policies.get(&ask.policy).ok_or_else(unknown)?;
+        let in_force = self.inner.policies.get(&ask.policy);
+        let mut in_force = in_force.ok_or_else(|| self.no_such_policy(who, &ask.policy))?;
         if ask.command.is_some() {
             let once = in_force.for_one_command(ask.policy.as_str());
             in_force = once.map(Arc::new).ok_or_else(|| {

@@ -91,8 +91,20 @@ impl Access {
         permits
     }
 
-    /// The permit that this request gives, if it gives one: everything is checked against the policy as approved.
+    /// The permit that this request gives, if it gives one.
     pub(super) fn permit(
+        &self,
+        request: &AccessRequest,
+        who: &Identity,
+        action: &Action,
+        namespace: &Namespace,
+    ) -> Option<Permit> {
+        let permit = self.approved(request, who, action, namespace)?;
+        self.still_permits(&permit, None, self.now()).then_some(permit)
+    }
+
+    /// The permit that this request gives as it was approved.
+    pub(super) fn approved(
         &self,
         request: &AccessRequest,
         who: &Identity,
@@ -152,7 +164,7 @@ impl Access {
             }),
         };
         let now = self.now();
-        (permit.decide(None, now).is_ok() && self.still_permits(&permit, None, now)).then_some(permit)
+        permit.decide(None, now).is_ok().then_some(permit)
     }
 
     /// Whether the policy as it is now allows it too. What is not in force allows nothing more; one that cannot be read
@@ -168,7 +180,7 @@ impl Access {
                 policy == permit.inner.terms || permit.decide_by(&policy, pod, now).is_ok()
             }
             Standing::Unknown => true,
-            Standing::Nothing => false,
+            Standing::Closed | Standing::Nothing => false,
         }
     }
 

@@ -121,7 +121,7 @@ impl Access {
             _ => policy,
         };
         let until = life.expires();
-        let command = command(decision, actor, policy, until).ok_or_else(|| no_policy(name, &life))?;
+        let command = command(decision, actor, policy, until).ok_or_else(|| self.no_policy(name, &life))?;
         let taken = step(life, &command, now);
         if let Some(denied) = taken.refused {
             return Err(self.refuse(who, &stored, decision, &denied));
@@ -187,6 +187,18 @@ impl Access {
 
     pub(super) fn requests_api(&self) -> Api<AccessRequest> {
         Api::all(self.inner.client.clone())
+    }
+
+    /// Nothing can be approved or denied under a policy that is not in force.
+    fn no_policy(&self, name: &RequestName, life: &Life) -> AccessError {
+        let policy = &life.asked.policy;
+        let closed = self.inner.policies.closed(policy.as_str());
+        AccessError::Refused(Refusal {
+            what: format!("`{name}` cannot be decided: its policy `{policy}` is not in force"),
+            rule: closed.map(|closed| closed.why.clone()).unwrap_or_default(),
+            hint: "ask for another policy; `policies` lists them".to_owned(),
+            decided: None,
+        })
     }
 
     fn refuse(
@@ -275,15 +287,5 @@ fn command<'a>(
         Decision::Review(verdict, comment) => {
             Command::Review { by, verdict: (*verdict).into(), comment: comment.as_deref(), policy: policy? }
         }
-    })
-}
-
-/// Nothing can be approved or denied under a policy that is not in force.
-fn no_policy(name: &RequestName, life: &Life) -> AccessError {
-    AccessError::Refused(Refusal {
-        what: format!("`{name}` cannot be decided: its policy `{}` is not in force", life.asked.policy),
-        rule: String::new(),
-        hint: "ask for another policy; `policies` lists them".to_owned(),
-        decided: None,
     })
 }

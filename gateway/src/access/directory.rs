@@ -1,4 +1,4 @@
-//! Policies from a directory of files: read at the start and whenever something in it changes, as a mounted ConfigMap
+//! Policies and CommandSets from a directory of files: read at the start and whenever something in it changes, as a mounted ConfigMap
 //! does by moving a link. A file with a mistake leaves what was good in it in force, and says so with line and column.
 //! That memory is the process's own: after a restart only what can be read is there.
 
@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube::api::ObjectMeta;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::crd::AccessPolicy;
-use crate::crd::files::{self, FileProblem};
+use crate::crd::files::{self, FileProblem, FromFile};
+use crate::crd::{AccessPolicy, CommandSet};
 
 /// What changes within this time is read together.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -25,10 +27,16 @@ const MOST_FILES: usize = 2000;
 /// What the files say.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Known {
-    /// By file, by name.
-    files: BTreeMap<PathBuf, BTreeMap<String, Arc<AccessPolicy>>>,
+    files: BTreeMap<PathBuf, Objects>,
     /// What is wrong, in words with places.
     pub(super) problems: Vec<String>,
+}
+
+/// What one file says, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Objects {
+    policies: BTreeMap<String, Arc<AccessPolicy>>,
+    sets: BTreeMap<String, Arc<CommandSet>>,
 }
 
 /// The directory. The watch ends with the last clone.
@@ -68,7 +76,12 @@ impl Known {
     pub(super) fn policies(&self) -> impl Iterator<Item = (&Path, &Arc<AccessPolicy>)> {
         self.files
             .iter()
-            .flat_map(|(path, policies)| policies.values().map(move |policy| (path.as_path(), policy)))
+            .flat_map(|(path, said)| said.policies.values().map(move |policy| (path.as_path(), policy)))
+    }
+
+    /// Every CommandSet with the file that it is in.
+    pub(super) fn sets(&self) -> impl Iterator<Item = (&Path, &Arc<CommandSet>)> {
+        self.files.iter().flat_map(|(path, said)| said.sets.values().map(move |set| (path.as_path(), set)))
     }
 
     /// What is known after reading again.
@@ -85,11 +98,12 @@ impl Known {
         for path in paths {
             let before = self.files.get(&path);
             let (good, problems) = read(&path);
-            let mut policies: BTreeMap<_, _> =
-                if problems.is_empty() { BTreeMap::new() } else { before.cloned().unwrap_or_default() };
-            policies.extend(good);
+            let mut said =
+                if problems.is_empty() { Objects::default() } else { before.cloned().unwrap_or_default() };
+            said.policies.extend(good.policies);
+            said.sets.extend(good.sets);
             now.problems.extend(problems.iter().map(ToString::to_string));
-            now.files.insert(path, policies);
+            now.files.insert(path, said);
         }
         now
     }
@@ -111,27 +125,34 @@ fn list(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read(path: &Path) -> (BTreeMap<String, Arc<AccessPolicy>>, Vec<FileProblem>) {
+fn read(path: &Path) -> (Objects, Vec<FileProblem>) {
     let trouble = |what: String| FileProblem { path: path.to_owned(), place: files::Place::default(), what };
     let long = std::fs::metadata(path).is_ok_and(|file| file.len() > files::LONGEST_FILE as u64);
     if long {
-        return (BTreeMap::new(), vec![trouble("the file is too long".to_owned())]);
+        return (Objects::default(), vec![trouble("the file is too long".to_owned())]);
     }
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => return (BTreeMap::new(), vec![trouble(error.to_string())]),
+        Err(error) => return (Objects::default(), vec![trouble(error.to_string())]),
     };
-    let (mut good, mut problems) = (BTreeMap::new(), Vec::new());
-    for one in files::policies(&text, path) {
+    let (mut good, mut problems) = (Objects::default(), Vec::new());
+    for one in files::objects(&text, path) {
         match one {
-            Ok(policy) => {
+            // What was approved names the version that was approved.
+            Ok(FromFile::Policy(policy)) => {
                 let mut object = policy.object;
+                stamp(&mut object.metadata, &object.spec);
                 let name = object.name_any();
-                // What was approved names the version that was approved.
-                object.metadata.uid = Some(format!("file:{}", fingerprint(&object)));
-                object.metadata.generation = Some(1);
-                if good.insert(name.clone(), Arc::new(object)).is_some() {
+                if good.policies.insert(name.clone(), Arc::new(object)).is_some() {
                     problems.push(trouble(format!("policy `{name}` is in this file twice")));
+                }
+            }
+            Ok(FromFile::Set(set)) => {
+                let mut object = set.object;
+                stamp(&mut object.metadata, &object.spec);
+                let name = object.name_any();
+                if good.sets.insert(name.clone(), Arc::new(object)).is_some() {
+                    problems.push(trouble(format!("CommandSet `{name}` is in this file twice")));
                 }
             }
             Err(problem) => problems.push(problem),
@@ -140,11 +161,13 @@ fn read(path: &Path) -> (BTreeMap<String, Arc<AccessPolicy>>, Vec<FileProblem>) 
     (good, problems)
 }
 
-/// Short, and another one for every other policy.
-fn fingerprint(object: &AccessPolicy) -> String {
-    let text = serde_json::to_vec(&object.spec).unwrap_or_default();
+/// Gives an object what an API server would: another uid for every other content.
+fn stamp(metadata: &mut ObjectMeta, spec: &impl Serialize) {
+    let text = serde_json::to_vec(spec).unwrap_or_default();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
-    digest.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    let short: String = digest.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    metadata.uid = Some(format!("file:{short}"));
+    metadata.generation = Some(1);
 }
 
 async fn follow(path: PathBuf, known: Arc<Mutex<Known>>, changes: watch::Sender<u64>) {
@@ -219,6 +242,41 @@ mod tests {
         fs::remove_file(directory.path().join("a.yaml")).unwrap();
         assert!(names(&second.then(directory.path())).is_empty());
         assert_eq!(names(&second.then(&directory.path().join("away"))), ["one 2h", "two 1h"]);
+    }
+
+    #[test]
+    fn sets_stand_beside_policies_and_one_with_a_mistake_stays_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let set = |program: &str| {
+            format!(
+                "apiVersion: sallyport.dev/v1alpha1\nkind: CommandSet\nmetadata: {{name: java-team}}\nspec:\n  allow:\n  - \
+                 programs: [{program}]\n"
+            )
+        };
+        let ruled = policy("one", "1h") + "  commands: {sets: [java-team]}\n";
+        let write = |name: &str, text: String| fs::write(directory.path().join(name), text).unwrap();
+        let programs = |known: &Known| -> Vec<String> {
+            known.sets().flat_map(|(_, set)| set.spec.allow[0].programs.clone()).collect()
+        };
+        // The set that the policy names may stand in another file, or in the cluster.
+        write("a.yaml", ruled.clone());
+        let first = Known::default().then(directory.path());
+        assert!(first.problems.is_empty(), "{:?}", first.problems);
+        write("b.yaml", set("jcmd"));
+        let second = first.then(directory.path());
+        assert_eq!((names(&second), programs(&second)), (vec!["one 1h".to_owned()], vec!["jcmd".to_owned()]));
+        write("b.yaml", set("bash"));
+        let third = second.then(directory.path());
+        assert_eq!(programs(&third), ["jcmd"]);
+        assert!(
+            third.problems[0].contains("b.yaml:6:16: allow[0].programs[0]: `bash`"),
+            "{:?}",
+            third.problems
+        );
+        write("b.yaml", set("jcmd") + "---\n" + &set("jstack"));
+        assert!(third.then(directory.path()).problems[0].contains("`java-team` is in this file twice"));
+        write("b.yaml", set("jcmd").replace("java-team", "observe"));
+        assert!(third.then(directory.path()).problems[0].contains("built-in set"));
     }
 
     #[tokio::test]

@@ -12,9 +12,8 @@ impl Access {
     /// When there is no such policy, the question is incomplete, or our copies are too old.
     pub fn why(&self, who: &Identity, ask: Ask) -> Result<WhyView, AccessError> {
         self.must_be_fresh()?;
-        let unknown =
-            || AccessError::NotFound { kind: "policy", name: ask.policy.to_string(), list: "policies" };
-        let in_force = self.inner.policies.get(&ask.policy).ok_or_else(unknown)?;
+        let in_force =
+            self.inner.policies.get(&ask.policy).ok_or_else(|| self.no_such_policy(who, &ask.policy))?;
         let policy = &in_force.policy;
         let asked = self.asked(who, policy, ask)?;
         let explanation = explain(policy, &asked.question());

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sallyport_policy::{Action, Namespace, Policy, duration};
+use sallyport_policy::{Action, Namespace, Policy, PolicyName, duration};
 
-use super::{Access, Permit, PodFacts, Refusal, ask, show};
+use super::policies::Closed;
+use super::{Access, AccessError, Permit, PodFacts, Refusal, ask, show};
 use crate::crd::Phase;
 use crate::identity::Identity;
 
@@ -24,6 +25,9 @@ impl Access {
             (action, None) => format!("{action} in `{namespace}`"),
             (action, Some((_, pod))) => format!("{action} of `{}` in `{namespace}`", pod.name),
         };
+        if let Some(held) = self.held_back(who, action, namespace) {
+            return Refusal { what: format!("{wish}: {}", held.what), ..held };
+        }
         let denied = pod.and_then(|(permit, pod)| {
             let in_force = self.inner.policies.get(permit.policy());
             permit.why_not(in_force.as_ref().map(|in_force| &in_force.policy), pod, self.now())
@@ -61,6 +65,30 @@ impl Access {
                 hint: "no policy that you may ask would allow it; `policies` lists them".to_owned(),
                 decided: None,
             },
+        }
+    }
+
+    /// The person's grant that would allow it, but for a CommandSet that its policy names.
+    fn held_back(&self, who: &Identity, action: &Action, namespace: &Namespace) -> Option<Refusal> {
+        let requests = self.inner.requests.all();
+        let permits = requests.iter().filter_map(|request| self.approved(request, who, action, namespace));
+        permits.into_iter().find_map(|permit| {
+            let closed = self.inner.policies.closed(permit.policy().as_str())?;
+            let what = format!("your grant `{}` opens nothing at the moment", permit.request());
+            Some(shut(&closed, permit.policy(), what))
+        })
+    }
+
+    /// Why somebody cannot ask a policy that is not in force: there is none that they may know of, or it is there but for
+    /// a CommandSet.
+    pub(super) fn no_such_policy(&self, who: &Identity, policy: &PolicyName) -> AccessError {
+        let closed = self.inner.policies.closed(policy.as_str());
+        match closed.filter(|closed| show::person(who).in_any(&closed.groups).is_some()) {
+            Some(closed) => {
+                let what = format!("policy `{policy}` is closed at the moment");
+                AccessError::Refused(shut(&closed, policy, what))
+            }
+            None => AccessError::NotFound { kind: "policy", name: policy.to_string(), list: "policies" },
         }
     }
 
@@ -114,6 +142,16 @@ impl Access {
         labels: Option<&BTreeMap<String, String>>,
     ) -> bool {
         policy.covers(action, namespace) && labels.is_none_or(|labels| policy.selector().matches(labels))
+    }
+}
+
+/// A no that only whoever writes the policies can do something about.
+fn shut(closed: &Closed, policy: &PolicyName, what: String) -> Refusal {
+    Refusal {
+        what,
+        rule: format!("policy `{policy}`: {}", closed.why),
+        hint: "tell whoever writes the policies; it opens as soon as that is done".to_owned(),
+        decided: None,
     }
 }
 

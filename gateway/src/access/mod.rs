@@ -21,7 +21,7 @@ use sallyport_policy::{Action, ContainerName, Namespace, PodName, PolicyName, Re
 
 use crate::audit::Audit;
 use crate::clock::SharedClock;
-use crate::crd::{AccessLock, AccessRequest, Mirror, OneCommand};
+use crate::crd::{AccessLock, AccessRequest, Health, Mirror, OneCommand};
 use crate::identity::Identity;
 
 mod alert;
@@ -164,7 +164,7 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Access {
-    /// Begins to watch policies, requests and locks; returns when all copies are complete.
+    /// Begins to watch policies with their sets, requests and locks; returns when all copies are complete.
     ///
     /// # Errors
     /// When the API server does not give all lists within 30 seconds.
@@ -177,15 +177,17 @@ impl Access {
         let policies = Mirror::start(Api::all(client.clone()), None);
         let requests = Mirror::start(Api::all(client.clone()), None);
         let locks = Mirror::start(Api::all(client.clone()), None);
-        let filled = async { tokio::join!(policies.filled(), requests.filled(), locks.filled()) };
+        let sets = Mirror::start(Api::all(client.clone()), None);
+        let filled =
+            async { tokio::join!(policies.filled(), requests.filled(), locks.filled(), sets.filled()) };
         if tokio::time::timeout(FIRST_LISTS, filled).await.is_err() {
-            let trouble = [policies.health().trouble, requests.health().trouble, locks.health().trouble];
-            let trouble = trouble.into_iter().flatten().next().unwrap_or_default();
-            tracing::error!(trouble, "no policies, requests and locks to begin with");
+            let all = [policies.health(), requests.health(), locks.health(), sets.health()];
+            let trouble = all.into_iter().find_map(|health| health.trouble).unwrap_or_default();
+            tracing::error!(trouble, "no policies, sets, requests and locks to begin with");
             return Err(AccessError::stale());
         }
         let directory = settings.policies.clone().map(directory::Directory::start);
-        let policies = policies::Policies::new(policies, directory, Arc::clone(&clock), audit.clone());
+        let policies = policies::Policies::new(policies, sets, directory, Arc::clone(&clock), audit.clone());
         let (uses, making, looking) = Default::default();
         let inner = Arc::new(Inner {
             client,
@@ -218,7 +220,7 @@ impl Access {
     /// Whether all copies are current.
     #[must_use]
     pub fn healthy(&self) -> bool {
-        self.inner.policies.mirror().health().is_fresh()
+        self.inner.policies.health().iter().all(Health::is_fresh)
             && self.inner.requests.health().is_fresh()
             && self.inner.locks.health().is_fresh()
     }

@@ -62,8 +62,9 @@ impl InForce {
     /// As it counts for one command; `None` where nobody could approve it.
     pub(super) fn for_one_command(&self, name: &str) -> Option<Self> {
         let spec = for_one_command(&self.observed.spec);
-        let policy = spec.parse(name).ok()?;
-        Some(Self { policy, observed: ObservedPolicy { spec, ..self.observed.clone() } })
+        let observed = ObservedPolicy { spec, ..self.observed.clone() };
+        let policy = observed.parse(name).ok()?;
+        Some(Self { policy, observed })
     }
 }
 

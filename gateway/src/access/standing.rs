@@ -16,6 +16,8 @@ pub enum Standing {
     InForce(Policy),
     /// There is something that cannot be read, or our copy is too old to tell.
     Unknown,
+    /// Nothing, until a CommandSet that the policy names is there.
+    Closed,
     /// Nothing.
     Nothing,
 }
@@ -30,6 +32,7 @@ impl Access {
         }
         match self.inner.policies.get(&name) {
             Some(in_force) => Standing::InForce(in_force.policy.clone()),
+            None if self.inner.policies.closed(name.as_str()).is_some() => Standing::Closed,
             None if self.inner.policies.is_rejected(&name) => Standing::Unknown,
             None => Standing::Nothing,
         }
@@ -48,6 +51,7 @@ impl Access {
         let approved = permit.commands();
         let now = match self.standing(permit.policy().as_str()) {
             Standing::InForce(policy) => policy.commands().cloned(),
+            Standing::Closed => Some(Arc::new(Commands::nothing())),
             Standing::Unknown | Standing::Nothing => None,
         };
         match (approved, now) {
@@ -60,6 +64,6 @@ impl Access {
     /// Changes its value whenever a policy does.
     #[must_use]
     pub fn policies_changed(&self) -> watch::Receiver<u64> {
-        self.inner.policies.mirror().changes()
+        self.inner.policies.turned()
     }
 }

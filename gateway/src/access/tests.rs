@@ -18,6 +18,7 @@ mod codes;
 mod leaving;
 mod once;
 mod refused;
+mod sets;
 mod trouble;
 
 pub(super) struct House {

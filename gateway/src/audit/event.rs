@@ -69,6 +69,12 @@ pub enum Kind {
     /// A policy could not be read; the last good one stays in force.
     #[serde(rename = "policy.rejected")]
     PolicyRejected,
+    /// A CommandSet was read and is what policies that name it have.
+    #[serde(rename = "set.loaded")]
+    SetLoaded,
+    /// A CommandSet could not be read; the last good one stays in force.
+    #[serde(rename = "set.rejected")]
+    SetRejected,
     /// A window was made longer, or a grant that goes on from another took over.
     #[serde(rename = "grant.extended")]
     GrantExtended,
@@ -197,6 +203,9 @@ pub struct Event {
     /// The `AccessPolicy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The `CommandSet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
     /// The session's id, the same as in the recording's name and the API server's audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -261,6 +270,7 @@ impl Event {
             connection: None,
             request: None,
             policy: None,
+            set: None,
             session: None,
             action: None,
             place: None,

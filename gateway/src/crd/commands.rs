@@ -12,7 +12,7 @@ pub struct Commands {
     /// from the screen, which prevents mistakes and no more.
     #[serde(default)]
     pub shell: ShellKind,
-    /// Named sets of allow rules: observe, debug, database-read.
+    /// Named sets of rules: the built-in observe, debug, database-read, or CommandSets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 63)))]
     pub sets: Vec<String>,
@@ -118,17 +118,17 @@ pub struct CommandRule {
 }
 
 impl Commands {
-    /// As decisions read it.
-    pub(super) fn input(&self) -> rules::CommandsInput {
-        let rules = |rules: &[CommandRule]| rules.iter().map(CommandRule::input).collect();
+    /// As decisions read it; `named` are the CommandSets that there are.
+    pub(super) fn input(&self, named: &[rules::NamedSet]) -> rules::CommandsInput {
         rules::CommandsInput {
             shell: match self.shell {
                 ShellKind::Guarded => rules::ShellKind::Guarded,
                 ShellKind::Open => rules::ShellKind::Open,
             },
             sets: self.sets.clone(),
-            allow: rules(&self.allow),
-            deny: rules(&self.deny),
+            named: named.to_vec(),
+            allow: inputs(&self.allow),
+            deny: inputs(&self.deny),
             protected_paths: self.protected_paths.clone(),
             environment: self.environment.clone(),
             pipes: self.pipes,
@@ -146,6 +146,11 @@ impl Commands {
             },
         }
     }
+}
+
+/// Rules as decisions read them.
+pub(super) fn inputs(rules: &[CommandRule]) -> Vec<rules::RuleInput> {
+    rules.iter().map(CommandRule::input).collect()
 }
 
 impl CommandRule {

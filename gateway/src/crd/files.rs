@@ -1,4 +1,4 @@
-//! AccessPolicies in files: YAML or JSON, several documents in one, each mistake with its line and column. Stricter
+//! AccessPolicies and CommandSets in files: YAML or JSON, several documents in one, each mistake with its line and column. Stricter
 //! than the API server, which drops a field that it does not know: here a field with a typing error is an error.
 //! Documents of another kind are left to others, those of another API group are errors.
 
@@ -7,13 +7,14 @@ mod shape;
 
 use std::path::{Path, PathBuf};
 
-use kube::CustomResourceExt;
+use kube::{CustomResourceExt, ResourceExt};
+use sallyport_policy::commands::NamedSet;
 use sallyport_policy::{Policy, PolicyError};
 use serde::de::DeserializeOwned;
 
 pub use node::{Field, Node, Place};
 
-use super::{AccessPolicy, GROUP};
+use super::{AccessPolicy, CommandSet, GROUP};
 
 /// The longest file that is read, in bytes.
 pub const LONGEST_FILE: usize = 1024 * 1024;
@@ -42,17 +43,34 @@ pub struct Document {
     path: PathBuf,
 }
 
-/// A policy from a file.
+/// A policy from a file; whether the CommandSets that it names are there is not known yet.
 #[derive(Debug, Clone)]
 pub struct PolicyFromFile {
     /// The object as the cluster would have it.
     pub object: AccessPolicy,
+    document: Document,
+}
+
+/// A CommandSet from a file.
+#[derive(Debug, Clone)]
+pub struct SetFromFile {
+    /// The object as the cluster would have it.
+    pub object: CommandSet,
     /// The same, parsed.
-    pub policy: Policy,
+    pub set: NamedSet,
     /// The file.
     pub path: PathBuf,
     /// Where its document begins.
     pub place: Place,
+}
+
+/// What is ours in a file.
+#[derive(Debug, Clone)]
+pub enum FromFile {
+    /// A policy.
+    Policy(Box<PolicyFromFile>),
+    /// A CommandSet.
+    Set(Box<SetFromFile>),
 }
 
 /// The documents of a file.
@@ -84,14 +102,39 @@ pub fn documents(text: &str, path: &Path) -> Result<Vec<Document>, FileProblem> 
         .collect()
 }
 
-/// The policies among the documents of a file; every mistake is told, not only the first.
+/// The policies and sets among the documents of a file; every mistake is told, not only the first.
 #[must_use]
-pub fn policies(text: &str, path: &Path) -> Vec<Result<PolicyFromFile, FileProblem>> {
+pub fn objects(text: &str, path: &Path) -> Vec<Result<FromFile, FileProblem>> {
+    let read = |document: &Document| match document.kind.as_str() {
+        "AccessPolicy" => policy(document),
+        "CommandSet" => set(document),
+        _ => Vec::new(),
+    };
     match documents(text, path) {
-        Ok(documents) => {
-            documents.iter().filter(|document| document.kind == "AccessPolicy").flat_map(policy).collect()
-        }
+        Ok(documents) => documents.iter().flat_map(read).collect(),
         Err(problem) => vec![Err(problem)],
+    }
+}
+
+impl PolicyFromFile {
+    /// Parses it, with the sets that it may name.
+    ///
+    /// # Errors
+    /// Where it names one that is not there.
+    pub fn parse(&self, sets: &[NamedSet]) -> Result<Policy, FileProblem> {
+        self.object.parse(sets).map_err(|error| self.document.wrong(&error))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.document.path
+    }
+
+    /// Where its document begins.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.document.node.place
     }
 }
 
@@ -100,6 +143,17 @@ impl Document {
     #[must_use]
     pub fn problem(&self, place: Place, what: impl Into<String>) -> FileProblem {
         FileProblem { path: self.path.clone(), place, what: what.into() }
+    }
+
+    /// A policy's mistake at its place.
+    fn wrong(&self, error: &PolicyError) -> FileProblem {
+        self.problem(self.place_of(&error.field), error.to_string())
+    }
+
+    /// Where the field stands that an error names; as near as there is.
+    fn place_of(&self, field: &str) -> Place {
+        let path = if field.starts_with("metadata.") { field.to_owned() } else { format!("spec.{field}") };
+        self.node.nearest(&path).place
     }
 
     /// Reads it as `T`, whose schema it must follow to the letter.
@@ -117,47 +171,56 @@ impl Document {
     }
 }
 
-fn policy(document: &Document) -> Vec<Result<PolicyFromFile, FileProblem>> {
+fn policy(document: &Document) -> Vec<Result<FromFile, FileProblem>> {
     let object: AccessPolicy = match document.read(&schema()) {
         Ok(object) => object,
         Err(problems) => return problems.into_iter().map(Err).collect(),
     };
-    match object.parse() {
-        Ok(policy) => vec![Ok(PolicyFromFile {
-            object,
-            policy,
-            path: document.path.clone(),
-            place: document.node.place,
-        })],
-        Err(error) => vec![Err(document.problem(place_of(&document.node, &error), error.to_string()))],
-    }
+    vec![match object.spec.check(&object.name_any()) {
+        Ok(()) => Ok(FromFile::Policy(Box::new(PolicyFromFile { object, document: document.clone() }))),
+        Err(error) => Err(document.wrong(&error)),
+    }]
 }
 
-/// Where the field stands that a policy error names; as near as there is.
-fn place_of(node: &Node, error: &PolicyError) -> Place {
-    let field = error.field.to_string();
-    let path = if field.starts_with("metadata.") { field } else { format!("spec.{field}") };
-    node.nearest(&path).place
+fn set(document: &Document) -> Vec<Result<FromFile, FileProblem>> {
+    let object: CommandSet = match document.read(&set_schema()) {
+        Ok(object) => object,
+        Err(problems) => return problems.into_iter().map(Err).collect(),
+    };
+    let (path, place) = (document.path.clone(), document.node.place);
+    vec![match object.parse() {
+        Ok(set) => Ok(FromFile::Set(Box::new(SetFromFile { object, set, path, place }))),
+        Err(error) => Err(document.problem(document.place_of(&error.field), error.to_string())),
+    }]
 }
 
 /// What an AccessPolicy in a file must look like: the custom resource's schema, with a name.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    let versions = AccessPolicy::crd().spec.versions;
+    schema_of::<AccessPolicy>("AccessPolicy", "What people ask for.")
+}
+
+/// What a CommandSet in a file must look like.
+#[must_use]
+pub fn set_schema() -> serde_json::Value {
+    schema_of::<CommandSet>("CommandSet", "What policies name in `commands.sets`.")
+}
+
+fn schema_of<K: CustomResourceExt>(kind: &str, name: &str) -> serde_json::Value {
+    let versions = K::crd().spec.versions;
     let schema = versions.first().and_then(|version| version.schema.clone());
     let mut schema = serde_json::to_value(schema.and_then(|schema| schema.open_api_v3_schema))
         .unwrap_or(serde_json::Value::Null);
     if let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
         properties.insert("apiVersion".to_owned(), serde_json::json!({ "type": "string", "const": VERSION }));
-        properties
-            .insert("kind".to_owned(), serde_json::json!({ "type": "string", "const": "AccessPolicy" }));
+        properties.insert("kind".to_owned(), serde_json::json!({ "type": "string", "const": kind }));
         properties.insert(
             "metadata".to_owned(),
             serde_json::json!({
                 "type": "object",
                 "required": ["name"],
                 "properties": {
-                    "name": { "type": "string", "description": "What people ask for." },
+                    "name": { "type": "string", "description": name },
                     "labels": { "type": "object", "additionalProperties": { "type": "string" } },
                     "annotations": { "type": "object", "additionalProperties": { "type": "string" } },
                 },
@@ -166,7 +229,7 @@ pub fn schema() -> serde_json::Value {
     }
     if let Some(schema) = schema.as_object_mut() {
         schema.insert("required".to_owned(), serde_json::json!(["apiVersion", "kind", "metadata", "spec"]));
-        schema.insert("title".to_owned(), serde_json::json!(format!("AccessPolicy ({GROUP})")));
+        schema.insert("title".to_owned(), serde_json::json!(format!("{kind} ({GROUP})")));
     }
     schema
 }

@@ -135,7 +135,7 @@ impl AccessRequest {
     /// When the copy is not a valid policy.
     pub fn terms(&self) -> Result<Option<Policy>, PolicyError> {
         let observed = self.status.as_ref().and_then(|status| status.policy.as_ref());
-        observed.map(|observed| copies::parse(&self.spec.policy, &observed.spec)).transpose()
+        observed.map(|observed| copies::parse(&self.spec.policy, observed)).transpose()
     }
 
     /// What is stored, as the state that steps are made from. A request without status is one that was just made.

@@ -3,7 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-use super::{AccessLock, AccessPolicy, AccessRequest};
+use super::{AccessLock, AccessPolicy, AccessRequest, CommandSet};
 
 /// What stands above each file.
 const HEAD: &str = "\
@@ -15,7 +15,7 @@ const HEAD: &str = "\
 /// The custom resources, in the order in which to create them.
 #[must_use]
 pub fn manifests() -> Vec<CustomResourceDefinition> {
-    vec![AccessPolicy::crd(), AccessRequest::crd(), AccessLock::crd()]
+    vec![AccessPolicy::crd(), CommandSet::crd(), AccessRequest::crd(), AccessLock::crd()]
 }
 
 /// A manifest as the file in `deploy/crds` has it.
@@ -41,6 +41,16 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+
+    #[test]
+    fn every_custom_resource_is_applied_with_the_rest() {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/kustomization.yaml");
+        let text = std::fs::read_to_string(file).unwrap();
+        for manifest in manifests() {
+            let line = format!("  - crds/{}.yaml\n", manifest.spec.names.plural);
+            assert!(text.contains(&line), "{line}");
+        }
+    }
 
     #[test]
     fn the_files_in_deploy_are_what_the_types_say() {

@@ -1,4 +1,4 @@
-//! The custom resources: `AccessPolicy`, `AccessRequest` and `AccessLock` of `sallyport.dev/v1alpha1`, all cluster-scoped.
+//! The custom resources: `AccessPolicy`, `CommandSet`, `AccessRequest` and `AccessLock` of `sallyport.dev/v1alpha1`, all cluster-scoped.
 //! Doc comments here become what `kubectl explain` says; `deploy/crds/*.yaml` is generated from these types and a
 //! test holds them equal. What the schema cannot say is checked by parsing into the types of `sallyport-policy`
 //! ([`AccessPolicy::parse`], [`AccessRequest::life`]): the schema is a help to people, not a boundary.
@@ -14,6 +14,7 @@ mod mirror;
 mod policy;
 mod request;
 mod schema;
+mod set;
 
 pub use commands::{CommandRule, Commands, OnDenied, OnLostTrack, ShellKind};
 pub use life::StateError;
@@ -28,6 +29,7 @@ pub use request::{
     AccessRequest, AccessRequestSpec, AccessRequestStatus, Approval, Cause, CommandAlert, Extension,
     HookAnswer, ObservedPolicy, OneCommand, Opened, Phase, Requester, Review, ReviewVerdict, Verdict, Window,
 };
+pub use set::{CommandSet, CommandSetSpec, ObservedSet, SetError};
 
 /// The API group.
 pub const GROUP: &str = "sallyport.dev";

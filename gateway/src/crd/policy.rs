@@ -7,6 +7,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{CustomResource, KubeSchema, ResourceExt};
+use sallyport_policy::commands::NamedSet;
 use sallyport_policy::{
     AllowInput, HookInput, Policy, PolicyError, PolicyInput, RequirementInput, SelectorInput, StageInput,
 };
@@ -272,11 +273,11 @@ const fn yes() -> bool {
 }
 
 impl AccessPolicySpec {
-    /// Parses into what decisions are made with.
+    /// Parses into what decisions are made with. `sets` are the CommandSets that it may name.
     ///
     /// # Errors
-    /// At the first field that is out of bounds or cannot be evaluated.
-    pub fn parse(&self, name: &str) -> Result<Policy, PolicyError> {
+    /// At the first field that is out of bounds, cannot be evaluated, or names a set that is not there.
+    pub fn parse(&self, name: &str, sets: &[NamedSet]) -> Result<Policy, PolicyError> {
         let selector = self.pod_selector.clone().unwrap_or_default();
         let requirement =
             |given: k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement| {
@@ -351,18 +352,18 @@ impl AccessPolicySpec {
                 idle_timeout: self.idle_timeout.clone(),
                 own_identity: self.own_identity,
                 break_glass: self.break_glass.as_ref().map(|glass| glass.reviewers.clone()),
-                commands: self.commands.as_ref().map(Commands::input),
+                commands: self.commands.as_ref().map(|commands| commands.input(sets)),
             },
         )
     }
 }
 
 impl AccessPolicy {
-    /// Parses into what decisions are made with.
+    /// Parses into what decisions are made with. `sets` are the CommandSets that it may name.
     ///
     /// # Errors
-    /// At the first field that is out of bounds or cannot be evaluated.
-    pub fn parse(&self) -> Result<Policy, PolicyError> {
-        self.spec.parse(&self.name_any())
+    /// At the first field that is out of bounds, cannot be evaluated, or names a set that is not there.
+    pub fn parse(&self, sets: &[NamedSet]) -> Result<Policy, PolicyError> {
+        self.spec.parse(&self.name_any(), sets)
     }
 }

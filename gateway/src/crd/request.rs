@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::AccessPolicySpec;
 use super::schema::{DURATION, LABEL, moment};
+use super::set::ObservedSet;
 
 /// What one person asks one policy for. Never changes once it is made.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -401,4 +402,8 @@ pub struct ObservedPolicy {
     pub generation: i64,
     /// What it said.
     pub spec: AccessPolicySpec,
+    /// What the CommandSets that it names said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub sets: Vec<ObservedSet>,
 }

@@ -8,8 +8,9 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 
 /// What is installed wherever the demo runs: custom resources, roles that grants bind, a sample policy.
-pub(super) const BASE: [&str; 5] = [
+pub(super) const BASE: [&str; 6] = [
     include_str!("../../../deploy/crds/accesspolicies.yaml"),
+    include_str!("../../../deploy/crds/commandsets.yaml"),
     include_str!("../../../deploy/crds/accessrequests.yaml"),
     include_str!("../../../deploy/crds/accesslocks.yaml"),
     include_str!("../../../deploy/rbac/roles.yaml"),

@@ -67,7 +67,7 @@ fn lock(request: &AccessRequest, locks: &[Arc<AccessLock>], now: Timestamp) -> O
 fn policy(request: &AccessRequest, life: &Life, in_force: &Standing, now: Timestamp) -> Option<Lapse> {
     let name = &request.spec.policy;
     let policy = match in_force {
-        Standing::Unknown => return None,
+        Standing::Unknown | Standing::Closed => return None,
         Standing::Nothing => {
             return Some(Lapse::new(Cause::Policy, format!("policy `{name}` is in force no more")));
         }

@@ -118,7 +118,7 @@ impl Keeper {
         let standing = self.access.standing(&request.spec.policy);
         let in_force = match &standing {
             Standing::InForce(policy) => Some(policy),
-            Standing::Unknown | Standing::Nothing => None,
+            Standing::Unknown | Standing::Closed | Standing::Nothing => None,
         };
         plan(request, there, View { now, locks, around, lapse: lapse.as_ref(), in_force })
     }

@@ -158,7 +158,7 @@ pub(crate) const ORDERS: &[&str] = &[
 ];
 
 /// The variables that a policy lets through.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     allowed: Vec<Matcher>,
     orders: Vec<Matcher>,

@@ -1,14 +1,16 @@
 //! `commands` of an `AccessPolicy` as it is written.
 
-use super::{OnDenied, OnLostTrack, ShellKind};
+use super::{NamedSet, OnDenied, OnLostTrack, ShellKind};
 
 /// `commands`, unchecked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandsInput {
     /// `shell`.
     pub shell: ShellKind,
-    /// `sets`: named sets whose allow rules are added.
+    /// `sets`: named sets whose rules are added: built-in ones, or some of `named`.
     pub sets: Vec<String>,
+    /// Sets that people have written, of which `sets` may name some.
+    pub named: Vec<NamedSet>,
     /// `allow`.
     pub allow: Vec<RuleInput>,
     /// `deny`.

@@ -4,7 +4,7 @@ mod people;
 
 use std::sync::Arc;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::environment::Environment;
 use super::facts::{Access, Stop, Touched};
@@ -13,8 +13,8 @@ use super::protected::Protected;
 use super::reading::{Layer, Reading, Role, read};
 use super::rule::{Misfit, Rule};
 use super::{
-    Assurance, Cleared, CommandsInput, Invocation, OnDenied, OnLostTrack, RuleInput, ShellKind, Verdict, Way,
-    sets, shown,
+    Assurance, Cleared, CommandsInput, Invocation, OnDenied, OnLostTrack, ShellKind, Verdict, Way, named,
+    shown,
 };
 
 /// Valid rules. Cheap to clone behind an `Arc`; deciding allocates little.
@@ -25,6 +25,8 @@ pub struct Commands {
     on_lost_track: OnLostTrack,
     allow: Indexed,
     deny: Indexed,
+    /// Whether there is a list of what may run, be it empty: a set that loses its last allow rule opens nothing.
+    listed: bool,
     protected: Protected,
     environment: Environment,
     rules_environment: bool,
@@ -71,7 +73,7 @@ impl Indexed {
 /// A rule, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSummary {
-    /// `allow[0]`, `observe: cat`, `deny[1]`.
+    /// `allow[0]`, `observe: cat`, `deny[1]`, `allow[0] of java-team`; those that forbid begin with `deny[`.
     pub name: String,
     /// What it says, in a line.
     pub text: String,
@@ -135,33 +137,16 @@ impl Commands {
                     .map_err(|(field, problem)| (format!("{name}.{field}"), problem))?,
             );
         }
-        let mut added = BTreeSet::new();
-        for (at, set) in input.sets.iter().enumerate() {
-            let Some(rules) = sets::rules(set) else {
-                return Err((
-                    format!("sets[{at}]"),
-                    format!("`{set}` is not a set: {}", sets::NAMES.join(", ")),
-                ));
-            };
-            for (set, rule) in rules {
-                for program in &rule.programs {
-                    let name = format!("{set}: {program}");
-                    let one = RuleInput { programs: vec![program.clone()], ..rule.clone() };
-                    let rule = Rule::parse(name, &one, true)
-                        .map_err(|(_, problem)| (format!("sets[{at}]"), problem))?;
-                    // `observe` and `debug` together are not twice `observe`.
-                    if added.insert(format!("{}{}", rule.name, rule.text())) {
-                        allow.push(rule);
-                    }
-                }
-            }
-        }
+        let (forbidding, allowing) = named::rules(input)?;
+        forbidding.into_iter().for_each(|rule| deny.push(rule));
+        allowing.into_iter().for_each(|rule| allow.push(rule));
         let protected = Protected::parse(input.protected_paths.as_deref());
         let environment = Environment::parse(input.environment.as_deref());
         Ok(Self {
             shell: input.shell,
             on_denied: input.on_denied,
             on_lost_track: input.on_lost_track,
+            listed: !(input.allow.is_empty() && input.sets.is_empty()),
             allow,
             deny,
             protected: protected.map_err(|(at, problem)| (format!("protectedPaths[{at}]"), problem))?,
@@ -171,6 +156,25 @@ impl Commands {
             pipes: input.pipes.unwrap_or(true),
             redirections: input.redirections.unwrap_or(true),
         })
+    }
+
+    /// Rules that let nothing run.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            shell: ShellKind::default(),
+            on_denied: OnDenied::default(),
+            on_lost_track: OnLostTrack::default(),
+            allow: Indexed::default(),
+            deny: Indexed::default(),
+            listed: true,
+            protected: Protected::default(),
+            environment: Environment::default(),
+            rules_environment: true,
+            also: None,
+            pipes: false,
+            redirections: false,
+        }
     }
 
     /// Which shell `shell` opens.
@@ -204,7 +208,7 @@ impl Commands {
 
     /// Whether there is a list of what may run, rather than only one of what may not.
     pub(super) fn lists(&self) -> bool {
-        !self.allow.rules.is_empty()
+        self.listed
     }
 
     /// Whether a command may run.

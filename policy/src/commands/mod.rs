@@ -13,6 +13,7 @@ mod facts;
 mod flags;
 mod input;
 mod judge;
+mod named;
 mod paths;
 mod programs;
 mod protected;
@@ -28,6 +29,7 @@ mod tests;
 pub use cleared::{Carrier, Cleared, Own};
 pub use input::{CommandsInput, RuleInput};
 pub use judge::{Commands, RuleSummary};
+pub use named::{BUILT_IN_SETS, NamedSet, SetInput};
 pub use shown::blotted;
 
 /// How a container is entered.
@@ -114,7 +116,7 @@ pub struct Invocation {
 pub struct Verdict {
     /// What may run, or `None`.
     pub cleared: Option<Cleared>,
-    /// The rule that decided: `allow[2]`, `deny[0]`, `observe: cat`, `protected paths`, `no rule`.
+    /// The rule that decided: `allow[2]`, `deny[0]`, `observe: cat`, `allow[0] of java-team`, `protected paths`, `no rule`.
     pub rule: String,
     /// Why not, for the person; empty where it may.
     pub why: String,

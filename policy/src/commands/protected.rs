@@ -186,7 +186,7 @@ pub(crate) fn harmless(path: &str) -> bool {
 }
 
 /// The lists that hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Protected {
     closed: Vec<PathPattern>,
     unread: Vec<PathPattern>,

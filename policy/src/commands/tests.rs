@@ -4,6 +4,7 @@ use super::*;
 
 mod forbids;
 mod language;
+mod named;
 mod normal;
 mod passes;
 mod placed;

@@ -206,9 +206,11 @@ impl World {
                 self.api.delete(&format!("/apis/sallyport.dev/v1alpha1/accessrequests/{name}"));
             }
             let ours = format!("labelSelector=sallyport-test%3D{}", self.tag);
-            for (path, named) in
-                [("/apis/sallyport.dev/v1alpha1/accesspolicies", "spec"), ("/api/v1/namespaces", "spec")]
-            {
+            for (path, named) in [
+                ("/apis/sallyport.dev/v1alpha1/accesspolicies", "spec"),
+                ("/apis/sallyport.dev/v1alpha1/commandsets", "spec"),
+                ("/api/v1/namespaces", "spec"),
+            ] {
                 for item in self.api.list(&format!("{path}?{ours}")) {
                     debug_assert!(item[named].is_object());
                     self.api

@@ -13,6 +13,8 @@ use super::{Output, coloured, complain, files, json, say};
 #[serde(rename_all = "camelCase")]
 struct Report {
     policies: Vec<String>,
+    /// The CommandSets that can be used.
+    sets: Vec<String>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
     /// What each policy's command rules are worth.
@@ -63,9 +65,10 @@ struct Problem {
 
 pub(super) fn run(paths: &[PathBuf], verbose: bool, output: Output) -> ExitCode {
     let read = files::read(paths);
-    let policies: Vec<Policy> = read.policies.iter().map(|one| one.policy.clone()).collect();
+    let policies: Vec<Policy> = read.policies.clone();
     let report = Report {
         policies: policies.iter().map(|policy| policy.name().to_string()).collect(),
+        sets: read.sets.iter().map(|set| set.name().to_owned()).collect(),
         problems: read
             .problems
             .iter()
@@ -103,8 +106,12 @@ pub(super) fn run(paths: &[PathBuf], verbose: bool, output: Output) -> ExitCode 
             }
             let (good, bad) = (report.policies.len(), report.problems.len());
             let files = read.files;
+            let sets = match report.sets.len() {
+                0 => String::new(),
+                sets => format!(" and {sets} CommandSets"),
+            };
             say(&format!(
-                "{files} files: {good} policies can be used, {bad} mistakes, {} warnings",
+                "{files} files: {good} policies{sets} can be used, {bad} mistakes, {} warnings",
                 report.warnings.len()
             ));
         }

@@ -16,8 +16,7 @@ pub(super) fn run(old: &Path, new: &Path, output: Output) -> ExitCode {
     if !old.problems.is_empty() || !new.problems.is_empty() {
         return ExitCode::from(2);
     }
-    let policies =
-        |read: &files::Read| -> Vec<Policy> { read.policies.iter().map(|one| one.policy.clone()).collect() };
+    let policies = |read: &files::Read| -> Vec<Policy> { read.policies.clone() };
     let found = diff(&policies(&old), &policies(&new));
     match output {
         Output::Json => {

@@ -79,17 +79,17 @@ impl Explain {
         let named = |name: &str| self.policy.as_deref().is_none_or(|wanted| wanted == name);
         let mut explained = 0;
         let mut all = Vec::new();
-        for one in read.policies.iter().filter(|one| named(one.policy.name().as_str())) {
+        for one in read.policies.iter().filter(|one| named(one.name().as_str())) {
             explained += 1;
-            match Asked::read(&given, &one.policy) {
+            match Asked::read(&given, one) {
                 Ok(asked) => {
-                    let explanation = explain(&one.policy, &asked.question());
+                    let explanation = explain(one, &asked.question());
                     match self.output {
                         Output::Json => all.push(serde_json::json!({
-                            "policy": one.policy.name().to_string(),
+                            "policy": one.name().to_string(),
                             "explanation": json_of(&explanation),
                         })),
-                        Output::Text => text(one.policy.name().as_str(), &explanation),
+                        Output::Text => text(one.name().as_str(), &explanation),
                     }
                 }
                 Err(error) => {

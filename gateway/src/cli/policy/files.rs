@@ -1,9 +1,14 @@
 //! Reading what the command line names: files, and directories with all that is below them.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
+use sallyport_policy::Policy;
+use sallyport_policy::commands::NamedSet;
+
 use super::cases::{self, AccessPolicyTest};
-use crate::crd::files::{self, FileProblem, Place, PolicyFromFile};
+use crate::crd::files::{self, FileProblem, FromFile, Place, PolicyFromFile};
 
 /// How many files are read at most, and how deep directories are walked.
 const MOST_FILES: usize = 10_000;
@@ -21,10 +26,16 @@ pub(super) struct Suite {
 /// All that was read.
 #[derive(Debug, Default)]
 pub(super) struct Read {
-    pub(super) policies: Vec<PolicyFromFile>,
+    pub(super) policies: Vec<Policy>,
+    /// The CommandSets that policies may name.
+    pub(super) sets: Vec<NamedSet>,
     pub(super) suites: Vec<Suite>,
     pub(super) problems: Vec<FileProblem>,
     pub(super) files: usize,
+    /// Policies that wait for all sets to be read.
+    unresolved: Vec<PolicyFromFile>,
+    /// What was seen, and where.
+    seen: BTreeMap<(&'static str, String), String>,
 }
 
 /// Reads everything.
@@ -40,7 +51,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Read {
             read.file(&file);
         }
     }
-    read.doubles();
+    read.resolve();
     read
 }
 
@@ -84,16 +95,21 @@ impl Read {
             Ok(text) => text,
             Err(error) => return self.problems.push(trouble(path, error)),
         };
-        for one in files::policies(&text, path) {
+        for one in files::objects(&text, path) {
             match one {
-                Ok(policy) => self.policies.push(policy),
+                Ok(FromFile::Policy(policy)) => self.unresolved.push(*policy),
+                Ok(FromFile::Set(set)) => {
+                    // Two of one name: neither would be in force.
+                    self.double("CommandSet", set.set.name(), &set.path, set.place);
+                    self.sets.push(set.set);
+                }
                 Err(problem) => self.problems.push(problem),
             }
         }
         // What is wrong with the file as a whole has been said.
         for document in files::documents(&text, path).unwrap_or_default() {
             match document.kind.as_str() {
-                "AccessPolicy" => {}
+                "AccessPolicy" | "CommandSet" => {}
                 "AccessPolicyTest" => match document.read::<AccessPolicyTest>(&cases::schema()) {
                     Ok(test) => {
                         let places = (0..test.cases.len())
@@ -104,25 +120,37 @@ impl Read {
                     Err(problems) => self.problems.extend(problems),
                 },
                 other => {
-                    let what = format!("`{other}` is neither AccessPolicy nor AccessPolicyTest");
+                    let what = format!("`{other}` is none of AccessPolicy, CommandSet and AccessPolicyTest");
                     self.problems.push(document.problem(document.node.place, what));
                 }
             }
         }
     }
 
-    /// Two policies of one name: neither would be in force.
-    fn doubles(&mut self) {
-        let mut seen: Vec<(String, String)> = Vec::new();
-        for one in &self.policies {
-            let name = one.policy.name().to_string();
-            match seen.iter().find(|(earlier, _)| *earlier == name) {
-                Some((_, place)) => self.problems.push(FileProblem {
-                    path: one.path.clone(),
-                    place: one.place,
-                    what: format!("policy `{name}` is in {place} already"),
-                }),
-                None => seen.push((name, format!("{}:{}", one.path.display(), one.place))),
+    /// Gives the policies the sets that they name.
+    fn resolve(&mut self) {
+        for one in std::mem::take(&mut self.unresolved) {
+            let (path, place) = (one.path().to_owned(), one.place());
+            match one.parse(&self.sets) {
+                Ok(policy) => {
+                    self.double("policy", policy.name().as_str(), &path, place);
+                    self.policies.push(policy);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
+    /// Notes where something stands, and whether its name was there before.
+    fn double(&mut self, kind: &'static str, name: &str, path: &Path, place: Place) {
+        match self.seen.entry((kind, name.to_owned())) {
+            Entry::Occupied(earlier) => self.problems.push(FileProblem {
+                path: path.to_owned(),
+                place,
+                what: format!("{kind} `{name}` is in {} already", earlier.get()),
+            }),
+            Entry::Vacant(free) => {
+                free.insert(format!("{}:{place}", path.display()));
             }
         }
     }

@@ -58,7 +58,7 @@ pub(crate) enum Policy {
         output: Output,
     },
     Replay(Box<replay::Replay>),
-    /// Print the JSON Schema of policies, or of their cases, for editors
+    /// Print the JSON Schema of policies, of CommandSets, or of policies' cases, for editors
     Schema {
         /// Of what
         #[arg(value_enum, default_value_t)]
@@ -82,6 +82,8 @@ pub(crate) enum SchemaOf {
     /// AccessPolicy
     #[default]
     Policy,
+    /// CommandSet
+    Set,
     /// AccessPolicyTest
     Test,
 }
@@ -100,6 +102,7 @@ impl Policy {
             Self::Schema { of } => {
                 let schema = match of {
                     SchemaOf::Policy => crate::crd::files::schema(),
+                    SchemaOf::Set => crate::crd::files::set_schema(),
                     SchemaOf::Test => cases::schema(),
                 };
                 json(&schema);

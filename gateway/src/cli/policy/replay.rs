@@ -92,7 +92,7 @@ impl Replay {
             return ExitCode::FAILURE;
         }
         let policies: BTreeMap<String, Policy> =
-            read.policies.into_iter().map(|one| (one.policy.name().to_string(), one.policy)).collect();
+            read.policies.into_iter().map(|one| (one.name().to_string(), one)).collect();
         if let Some(name) = self.policy.as_ref().filter(|name| !policies.contains_key(*name)) {
             let names: Vec<_> = policies.keys().map(String::as_str).collect();
             complain(&format!("no policy `{name}` there; there are {}", names.join(", ")));

@@ -51,8 +51,7 @@ pub(super) struct Report {
 
 /// Runs all cases of what was read.
 pub(super) fn report(read: &Read) -> Report {
-    let policies: BTreeMap<_, _> =
-        read.policies.iter().map(|one| (one.policy.name().to_string(), &one.policy)).collect();
+    let policies: BTreeMap<_, _> = read.policies.iter().map(|one| (one.name().to_string(), one)).collect();
     let mut reached: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut cases = Vec::new();
     for suite in &read.suites {

@@ -23,19 +23,72 @@ spec:
 ";
 
 fn problems(text: &str) -> Vec<String> {
-    let read = policies(text, Path::new("p.yaml"));
+    let read = objects(text, Path::new("p.yaml"));
     read.into_iter().filter_map(|one| one.err().map(|problem| problem.to_string())).collect()
+}
+
+fn policies(text: &str) -> Vec<PolicyFromFile> {
+    let read = objects(text, Path::new("p.yaml"));
+    let policy = |one| match one {
+        Ok(FromFile::Policy(policy)) => *policy,
+        other => panic!("{other:?}"),
+    };
+    read.into_iter().map(policy).collect()
 }
 
 #[test]
 fn a_good_file_is_read_as_the_cluster_would() {
-    let read = policies(&format!("{GOOD}---\n{}", GOOD.replace("debug", "other")), Path::new("p.yaml"));
-    let names: Vec<_> = read.iter().map(|one| one.as_ref().unwrap().policy.name().to_string()).collect();
+    let read = policies(&format!("{GOOD}---\n{}", GOOD.replace("debug", "other")));
+    let names: Vec<_> = read.iter().map(|one| one.object.name_any()).collect();
     assert_eq!(names, ["debug", "other"]);
-    assert_eq!(read[0].as_ref().unwrap().place.line, 2);
-    let json = serde_json::to_string_pretty(&read[0].as_ref().unwrap().object).unwrap();
-    let again = policies(&json, Path::new("p.json"));
-    assert_eq!(again[0].as_ref().unwrap().policy, read[0].as_ref().unwrap().policy);
+    assert_eq!(read[0].place().line, 2);
+    let json = serde_json::to_string_pretty(&read[0].object).unwrap();
+    assert_eq!(policies(&json)[0].parse(&[]).unwrap(), read[0].parse(&[]).unwrap());
+}
+
+const SET: &str = "\
+apiVersion: sallyport.dev/v1alpha1
+kind: CommandSet
+metadata: {name: java-team}
+spec:
+  description: what the Java team looks at
+  allow:
+  - programs: [jcmd]
+  deny:
+  - programs: [jcmd]
+    args: [VM.flags]
+";
+
+#[test]
+fn a_policy_names_a_set_that_stands_anywhere_and_is_told_where_it_does_not() {
+    let text = format!("{GOOD}  commands:\n    sets: [observe, java-team]\n");
+    let policy = policies(&text).remove(0);
+    let missing = policy.parse(&[]).unwrap_err().to_string();
+    assert!(missing.starts_with("p.yaml:17:21: commands.sets[1]: there is no set `java-team`"), "{missing}");
+    let set = match objects(SET, Path::new("s.yaml")).remove(0) {
+        Ok(FromFile::Set(set)) => set,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((set.place.line, set.path.as_path()), (1, Path::new("s.yaml")));
+    let commands = policy.parse(&[set.set]).unwrap();
+    assert!(commands.commands().unwrap().programs().contains(&"jcmd"));
+    // A name that no CommandSet could have is a mistake of the policy alone.
+    assert!(problems(&text.replace("java-team", "Java"))[0].contains("commands.sets[1]: `Java`"));
+}
+
+#[test]
+fn a_mistake_in_a_set_has_its_line_and_column() {
+    for (from, to, said) in [
+        ("programs: [jcmd]", "programs: [bash]", "p.yaml:7:16: allow[0].programs[0]: `bash`"),
+        ("VM.flags", "'('", "p.yaml:10:12: deny[0].args[0]: "),
+        ("java-team", "debug", "p.yaml:3:18: metadata.name: `debug` is a built-in set"),
+        ("  description:", "  sets: [observe]\n  description:", "p.yaml:5:3: there is no field `sets` here"),
+        ("programs: [jcmd]", "program: [jcmd]", "did you mean `programs`?"),
+        ("metadata: {name: java-team}\n", "", "`metadata` is missing"),
+    ] {
+        let all = problems(&SET.replacen(from, to, 1));
+        assert!(all.iter().any(|one| one.contains(said)), "{to}: {all:#?}");
+    }
 }
 
 #[test]
@@ -68,7 +121,7 @@ fn all_mistakes_are_told_not_only_the_first() {
 #[test]
 fn other_kinds_are_left_to_others_and_long_files_refused() {
     let test = "apiVersion: sallyport.dev/v1alpha1\nkind: AccessPolicyTest\npolicy: x\n";
-    assert!(policies(test, Path::new("t.yaml")).is_empty());
+    assert!(objects(test, Path::new("t.yaml")).is_empty());
     assert_eq!(problems(&" ".repeat(LONGEST_FILE + 1)).len(), 1);
 }
 

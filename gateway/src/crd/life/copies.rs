@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use sallyport_policy::{Policy, PolicyError};
 
-use crate::crd::AccessPolicySpec;
+use crate::crd::ObservedPolicy;
 
 /// How many copies are kept at least; twice as many at most.
 const KEPT: usize = 256;
@@ -46,14 +46,15 @@ impl Copies {
 ///
 /// # Errors
 /// When it is not valid.
-pub(super) fn parse(name: &str, spec: &AccessPolicySpec) -> Result<Policy, PolicyError> {
-    let text = serde_json::to_string(&(name, spec)).ok().filter(|text| text.len() <= LONGEST);
-    let Some(text) = text else { return spec.parse(name) };
+pub(super) fn parse(name: &str, observed: &ObservedPolicy) -> Result<Policy, PolicyError> {
+    let said = (name, &observed.spec, &observed.sets);
+    let text = serde_json::to_string(&said).ok().filter(|text| text.len() <= LONGEST);
+    let Some(text) = text else { return observed.parse(name) };
     if let Some(known) = COPIES.lock().unwrap_or_else(PoisonError::into_inner).get(&text) {
         return Ok(known);
     }
     // Parsed outside the lock: one slow policy keeps nobody else waiting.
-    let policy = spec.parse(name)?;
+    let policy = observed.parse(name)?;
     COPIES.lock().unwrap_or_else(PoisonError::into_inner).keep(text, policy.clone());
     Ok(policy)
 }
@@ -83,8 +84,33 @@ mod tests {
         assert!(parse("a", &spec("never")).is_err());
     }
 
-    fn spec(longest: &str) -> AccessPolicySpec {
-        serde_json::from_value(serde_json::json!({
+    #[test]
+    fn another_content_of_a_set_is_another_policy() {
+        let with = |program: &str| {
+            let mut observed = spec("1h");
+            observed.spec.commands =
+                serde_json::from_value(serde_json::json!({ "sets": ["java-team"] })).unwrap();
+            let set = serde_json::json!({
+                "name": "java-team", "uid": "s", "generation": 1, "spec": { "allow": [{ "programs": [program] }] },
+            });
+            observed.sets = vec![serde_json::from_value(set).unwrap()];
+            let policy = parse("a", &observed).unwrap();
+            policy.commands().unwrap().programs().join(" ")
+        };
+        assert_eq!(with("jcmd"), "jcmd");
+        assert_eq!(with("jstack"), "jstack");
+    }
+
+    #[test]
+    fn a_copy_without_the_sets_that_it_names_is_no_policy() {
+        let mut observed = spec("1h");
+        observed.spec.commands =
+            serde_json::from_value(serde_json::json!({ "sets": ["java-team"] })).unwrap();
+        assert_eq!(parse("a", &observed).unwrap_err().field, "commands.sets[0]");
+    }
+
+    fn spec(longest: &str) -> ObservedPolicy {
+        let spec = serde_json::from_value(serde_json::json!({
             "subjects": { "groups": ["oncall"] },
             "namespaces": ["payments"],
             "allow": { "shell": true },
@@ -92,6 +118,7 @@ mod tests {
             "maxDuration": longest,
             "approval": { "required": 0 },
         }))
-        .unwrap()
+        .unwrap();
+        ObservedPolicy { uid: "p".to_owned(), generation: 1, spec, sets: Vec::new() }
     }
 }

@@ -47,7 +47,12 @@ fn spec(kind: u8) -> Value {
 }
 
 fn observed(kind: u8) -> ObservedPolicy {
-    ObservedPolicy { uid: "p".into(), generation: 3, spec: serde_json::from_value(spec(kind)).unwrap() }
+    ObservedPolicy {
+        uid: "p".into(),
+        generation: 3,
+        spec: serde_json::from_value(spec(kind)).unwrap(),
+        sets: Vec::new(),
+    }
 }
 
 /// A request as it was made, without a status.
@@ -129,7 +134,7 @@ fn lives() -> impl Strategy<Value = (u8, Life)> {
     let rest = (approvals, checks, extensions, by_rule, closed);
     (0u8..3, 0u8..4, windows, ends(), rest).prop_map(
         |(kind, place, window, end, (approvals, checks, extensions, by_rule, closed))| {
-            let terms = Box::new(observed(kind).spec.parse("debug").unwrap());
+            let terms = Box::new(observed(kind).parse("debug").unwrap());
             let stage = match place {
                 0 => Stage::Pending { terms: Some(terms) },
                 1 => Stage::Approved { terms, window },

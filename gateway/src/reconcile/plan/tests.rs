@@ -332,7 +332,7 @@ fn what_was_never_opened_and_nobody_can_approve_fails_after_a_moment() {
             "subjects": {"groups": ["oncall"]}, "namespaces": ["payments", "staging"], "allow": {"shell": true},
             "clusterRole": "debug", "maxDuration": "2h", "approval": {"required": required, "groups": ["leads"]},
         });
-        serde_json::from_value::<crate::crd::AccessPolicySpec>(spec).unwrap().parse("debug").unwrap()
+        serde_json::from_value::<crate::crd::AccessPolicySpec>(spec).unwrap().parse("debug", &[]).unwrap()
     };
     let (free, led) = (policy(0), policy(1));
     let planned = |seconds: u64, in_force: Option<&Policy>| {

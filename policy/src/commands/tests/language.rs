@@ -38,7 +38,10 @@ fn faults_are_told_with_their_field() {
         parse(CommandsInput { sets: vec!["observe".into(), "all".into()], ..CommandsInput::default() });
     assert_eq!(
         (field.as_str(), why.as_str()),
-        ("sets[1]", "`all` is not a set: observe, debug, database-read")
+        (
+            "sets[1]",
+            "there is no set `all`: neither a built-in one (observe, debug, database-read) nor a valid CommandSet"
+        )
     );
     assert_eq!(
         parse(CommandsInput { environment: texts(&["LANG", "A-B"]), ..CommandsInput::default() }).0,

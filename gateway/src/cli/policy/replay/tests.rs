@@ -57,7 +57,7 @@ impl Past {
 
     fn report(&self) -> Report {
         let path = self.dir.path().join("policy.yaml");
-        let policy = files::read(std::slice::from_ref(&path)).policies.remove(0).policy;
+        let policy = files::read(std::slice::from_ref(&path)).policies.remove(0);
         let policies = BTreeMap::from([("oncall-debug".to_owned(), policy)]);
         let replay = Replay {
             recordings: self.dir.path().join("rec"),
@@ -135,6 +135,19 @@ fn an_exec_from_before_rules_is_judged_by_its_metadata_and_an_old_shell_is_only_
     let report = past.report();
     assert_eq!((report.sessions, report.commands, report.unlisted), (2, 1, 1), "{report:?}");
     assert_eq!(report.refused.len(), 1);
+}
+
+#[test]
+fn a_proposed_set_is_judged_by_as_it_stands_in_the_files() {
+    let past = Past::new();
+    let set = "apiVersion: sallyport.dev/v1alpha1\nkind: CommandSet\nmetadata: {name: team}\nspec: {allow: [{programs: [ls]}]}\n";
+    let policy = POLICY.replace("allow:\n    - programs: [ls, cat]", "sets: [team]");
+    fs::write(past.dir.path().join("policy.yaml"), format!("{policy}---\n{set}")).unwrap();
+    past.session("exec", "exec", Some(&["cat", "/srv/x"]), &[]);
+    past.session("other", "exec", Some(&["ls", "/srv/x"]), &[]);
+    let report = past.report();
+    assert_eq!((report.commands, report.refused.len()), (2, 1), "{report:?}");
+    assert_eq!(report.refused[0].command, "cat /srv/x");
 }
 
 #[test]

@@ -9,7 +9,7 @@ const NOW: i64 = 10_000;
 fn open(kind: u8) -> Value {
     let mut request = made(kind);
     (request.spec.start_at, request.spec.extends) = (None, None);
-    let policy = observed(kind).spec.parse("debug").unwrap();
+    let policy = observed(kind).parse("debug").unwrap();
     let mut life = request.life().unwrap();
     let now = at(5_000);
     let group = |by, group: &str| lifecycle::Actor {
