@@ -1,6 +1,7 @@
-//! What the guardrail adds to the echo of one key: `cargo bench -p sallyport --bench keystroke`. Keys are typed at a local
-//! PTY, at the terminal's own echo (`cat`) and at bash, with and without the filter. It prints the 50th and the 99th
-//! percentile and what the difference is of the aim of 1 ms, and asserts nothing about time: a busy machine is not a fault.
+//! What the guardrail and the observer of shells without rules add to the echo of one key, and to a flood:
+//! `cargo bench -p sallyport --bench keystroke`. Keys are typed at a local PTY, at the terminal's own echo (`cat`) and at
+//! bash, bare and with each of the two. It prints the 50th and the 99th percentile and what the difference is of the aim of
+//! 1 ms, then how long a flood takes through each, and asserts nothing about time: a busy machine is not a fault.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark is for people to read")]
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pty_process::{OwnedReadPty, OwnedWritePty};
 use sallyport::bridge::{Exit, Output};
-use sallyport::commands::open::{Closed, Input, Source, guard};
+use sallyport::commands::open::{Closed, Input, Source, guard, observe};
 use sallyport::commands::{Answer, Desk, Note, Unrecorded};
 use sallyport::terminal::Size;
 use sallyport_policy::commands::{Commands, CommandsInput, RuleInput, Verdict};
@@ -22,6 +23,9 @@ const KEYS: usize = 3000;
 const LINE: usize = 60;
 const AIM: Duration = Duration::from_millis(1);
 const SIZE: Size = Size { columns: 120, rows: 40 };
+const FLOOD: usize = 64 * 1024 * 1024;
+const PLAIN: &str = "2026-11-21T10:00:00Z INFO a line of a log that says what was done, and for whom\r\n";
+const COLOURED: &str = "2026-11-21T10:00:00Z \x1b[32mINFO\x1b[0m a line of a log that says what was done\r\n";
 
 struct Keyboard(Mutex<OwnedWritePty>);
 
@@ -87,26 +91,47 @@ fn main() {
         .build()
         .expect("a runtime");
     for (name, argv) in [("cat", &["cat"][..]), ("bash", &["bash", "--norc", "--noprofile", "-i"])] {
-        let bare = runtime.block_on(keys(argv, false));
-        let filtered = runtime.block_on(keys(argv, true));
-        let Some((bare, filtered)) = bare.zip(filtered) else {
+        let Some(bare) = runtime.block_on(keys(argv, Between::Nothing)) else {
             println!("{name}: not installed");
             continue;
         };
-        for (percent, label) in [(50, "p50"), (99, "p99")] {
-            let (without, with) = (at(&bare, percent), at(&filtered, percent));
-            let more = with.saturating_sub(without);
-            println!(
-                "{name:<5} {label}: {without:?} without, {with:?} with the filter ({:.2} times); {more:?} more is {:.3} of the aim",
-                with.as_secs_f64() / without.as_secs_f64(),
-                more.as_secs_f64() / AIM.as_secs_f64(),
-            );
+        for between in [Between::Guard, Between::Observer] {
+            let Some(other) = runtime.block_on(keys(argv, between)) else { continue };
+            for (percent, label) in [(50, "p50"), (99, "p99")] {
+                let (without, with) = (at(&bare, percent), at(&other, percent));
+                let more = with.saturating_sub(without);
+                println!(
+                    "{name:<5} {label}: {without:?} bare, {with:?} with the {between:?} ({:.2} times); {more:?} more is {:.3} of the aim",
+                    with.as_secs_f64() / without.as_secs_f64(),
+                    more.as_secs_f64() / AIM.as_secs_f64(),
+                );
+            }
+        }
+    }
+    for (name, line, bytes) in [("plain", PLAIN, FLOOD), ("coloured", COLOURED, FLOOD / 16)] {
+        for between in [Between::Nothing, Between::Guard, Between::Observer] {
+            let took = runtime.block_on(flood(line, bytes, between));
+            let mib = bytes / (1024 * 1024);
+            println!("{mib} MiB {name}: {took:?} through {between:?}");
         }
     }
 }
 
+/// What stands between the person and the shell.
+#[derive(Debug, Clone, Copy)]
+enum Between {
+    Nothing,
+    Guard,
+    Observer,
+}
+
+fn rules() -> Arc<Commands> {
+    let allow = vec![RuleInput { programs: vec!["ls".to_owned()], ..RuleInput::default() }];
+    Arc::new(Commands::parse(&CommandsInput { allow, ..CommandsInput::default() }).expect("rules"))
+}
+
 /// The time from a key to its echo, for many keys, sorted; `None` where the program is not there.
-async fn keys(argv: &[&str], filtered: bool) -> Option<Vec<Duration>> {
+async fn keys(argv: &[&str], between: Between) -> Option<Vec<Duration>> {
     let (pty, pts) = pty_process::open().expect("a PTY");
     pty.resize(pty_process::Size::new(SIZE.rows, SIZE.columns)).expect("a size");
     let (program, arguments) = argv.split_first()?;
@@ -119,16 +144,78 @@ async fn keys(argv: &[&str], filtered: bool) -> Option<Vec<Duration>> {
     let _child = command.spawn(pts).ok()?;
     let (read, write) = pty.into_split();
     let (keyboard, mut display) = (Keyboard(Mutex::new(write)), Display(read));
-    if !filtered {
-        return Some(
+    Some(match between {
+        Between::Nothing => {
             timed(async |bytes| keyboard.write(bytes).await.expect("taken"), async || display.next().await)
-                .await,
-        );
+                .await
+        }
+        Between::Guard => {
+            let (input, mut output) = guard(keyboard, display, SIZE, rules(), "rules", Arc::new(Quiet));
+            timed(async |bytes| input.write(bytes).await.expect("taken"), async || output.next().await).await
+        }
+        Between::Observer => {
+            let (input, mut output) = observe(keyboard, display, SIZE, Arc::new(Quiet));
+            timed(async |bytes| input.write(bytes).await.expect("taken"), async || output.next().await).await
+        }
+    })
+}
+
+/// Says the same again and again.
+struct Flood {
+    chunk: Bytes,
+    left: usize,
+}
+
+impl Source for Flood {
+    async fn next(&mut self) -> Option<Output> {
+        if self.left == 0 {
+            return Some(Output::Exit(Exit::Code(0)));
+        }
+        self.left = self.left.saturating_sub(self.chunk.len());
+        Some(Output::Stdout(self.chunk.clone()))
     }
-    let allow = vec![RuleInput { programs: vec!["ls".to_owned()], ..RuleInput::default() }];
-    let rules = Commands::parse(&CommandsInput { allow, ..CommandsInput::default() }).expect("rules");
-    let (input, mut output) = guard(keyboard, display, SIZE, Some(Arc::new(rules)), "rules", Arc::new(Quiet));
-    Some(timed(async |bytes| input.write(bytes).await.expect("taken"), async || output.next().await).await)
+}
+
+/// Takes what is typed.
+struct Sink;
+
+impl Input for Sink {
+    async fn write(&self, _bytes: Bytes) -> Result<(), Closed> {
+        Ok(())
+    }
+
+    async fn eof(&self) -> Result<(), Closed> {
+        Ok(())
+    }
+
+    fn half_close(&self) -> bool {
+        true
+    }
+
+    async fn resize(&self, _size: Size) -> Result<(), Closed> {
+        Ok(())
+    }
+
+    async fn hang_up(&self) {}
+}
+
+/// How long so many bytes take.
+async fn flood(line: &str, bytes: usize, between: Between) -> Duration {
+    let chunk = Bytes::from(line.repeat(32 * 1024 / line.len()));
+    let mut source = Flood { chunk, left: bytes };
+    let began = Instant::now();
+    match between {
+        Between::Nothing => while !matches!(source.next().await, Some(Output::Exit(_)) | None) {},
+        Between::Guard => {
+            let (_input, mut output) = guard(Sink, source, SIZE, rules(), "rules", Arc::new(Quiet));
+            while !matches!(output.next().await, Some(Output::Exit(_)) | None) {}
+        }
+        Between::Observer => {
+            let (_input, mut output) = observe(Sink, source, SIZE, Arc::new(Quiet));
+            while !matches!(output.next().await, Some(Output::Exit(_)) | None) {}
+        }
+    }
+    began.elapsed()
 }
 
 async fn timed(

@@ -1,7 +1,7 @@
 //! The guardrail of open shells, typed through real `ssh`: bash, dash and busybox ash, each with what its line editor does.
 
 use sallyport_tests::pty::Terminal;
-use sallyport_tests::{Kind, Place, World, seconds};
+use sallyport_tests::{Kind, Place, World, cast, seconds};
 use serde_json::{Value, json};
 
 use crate::{Case, cases};
@@ -16,6 +16,8 @@ pub(crate) fn cases() -> Vec<Case> {
         programs_and_full_screens_are_left_alone,
         an_open_shell_can_ask_for_a_line,
         an_open_shell_can_end_at_a_denied_line,
+        a_shell_without_rules_is_observed_and_can_be_replayed,
+        what_is_not_to_be_recorded_is_not_listed,
     ]
 }
 
@@ -149,7 +151,7 @@ fn a_password_is_in_no_event_and_no_list(world: &World) {
     shell.finish(seconds(20));
     let event = world.event("session.ended", |e| e["place"]["namespace"] == *place.name);
     let session = event["session"].as_str().expect("a session");
-    for path in sallyport_tests::cast::files(&world.recordings(), session) {
+    for path in cast::files(&world.recordings(), session) {
         let text = std::fs::read_to_string(&path).expect("read");
         assert!(!text.contains("correct-horse"), "{}", path.display());
     }
@@ -200,4 +202,117 @@ fn an_open_shell_can_end_at_a_denied_line(world: &World) {
     shell.send("uname\r");
     shell.expect("sallyport: ", seconds(20));
     assert_eq!(shell.finish(seconds(20)), 77);
+}
+
+fn list(world: &World, session: &str) -> Vec<Value> {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/schemas/command.schema.json")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let files = cast::files(&world.recordings(), session);
+    let path = files.iter().find(|path| path.extension().is_some_and(|end| end == "commands"));
+    let text = std::fs::read_to_string(path.expect("a list of commands")).expect("read");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}");
+    }
+    lines
+}
+
+fn a_shell_without_rules_is_observed_and_can_be_replayed(world: &World) {
+    let place = world.place("observed");
+    place.grant("1h");
+    place.exec("id -u").exits(0);
+    let exec = world.event("session.command", |e| e["place"]["namespace"] == *place.name);
+    assert_eq!(exec["command"], json!(["id", "-u"]), "{exec}");
+    assert_eq!((&exec["rule"], &exec["assurance"]), (&json!("no rules"), &json!("none")), "{exec}");
+    let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
+    shell.send("PS1='at''$ '\r");
+    shell.expect("at$ ", seconds(20));
+    types(&mut shell, "echo f''ine\r", "fine");
+    types(&mut shell, "uname -s\r", "Linux");
+    shell.send("read -rsp 'Password: ' p; echo \"got ${#p}\"\r");
+    shell.expect("Password: ", seconds(20));
+    std::thread::sleep(seconds(1));
+    types(&mut shell, "correct-horse\r", "got 13");
+    // What is typed ahead is held up by nobody, and a line from the history is one like any other.
+    types(&mut shell, "\x1b[A\x1b[A\r", "Linux");
+    let shown = shell.screen.text();
+    shell.send("exit\r");
+    assert_eq!(shell.finish(seconds(20)), 0);
+    assert!(!shown.contains("sallyport:") && !shown.contains("guardrail"), "nothing is said\n{shown}");
+    let event = world.event("session.command", |e| {
+        e["place"]["namespace"] == *place.name && e["line"] == "uname -s" && e["outcome"] == "ok"
+    });
+    assert_eq!((&event["rule"], &event["assurance"]), (&json!("no rules"), &json!("none")), "{event}");
+    assert_eq!((&event["command"], &event["action"]), (&json!(["uname", "-s"]), &json!("open")), "{event}");
+    let session = event["session"].as_str().expect("a session").to_owned();
+    world.event("session.ended", |e| e["session"] == *session);
+    let lines = list(world, &session);
+    let typed: Vec<_> = lines.iter().filter_map(|line| line["line"].as_str()).collect();
+    let read = "read -rsp 'Password: ****' p; echo \"got ${#p}\"";
+    assert_eq!(typed, ["PS1='at''$ '", "echo f''ine", "uname -s", read, "uname -s", "exit"]);
+    for path in cast::files(&world.recordings(), &session) {
+        let text = std::fs::read_to_string(&path).expect("read");
+        assert!(!text.contains("correct-horse"), "{}", path.display());
+        if path.extension().is_some_and(|end| end == "cast") {
+            assert!(text.contains("\"m\",\"$ uname -s\"]"), "a marker\n{text}");
+        }
+    }
+    assert!(!std::fs::read_to_string(world.events()).expect("read").contains("correct-horse"));
+
+    let object = |shell: &str| {
+        let path = format!("/apis/sallyport.dev/v1alpha1/accesspolicies/{}", place.name);
+        let mut policy = world.api.get(&path).expect("the policy");
+        policy["spec"]["commands"] = json!({"shell": shell, "allow": [{"programs": ["echo", "read"]}], "deny": [{"programs": ["uname"]}]});
+        json!({"apiVersion": policy["apiVersion"], "kind": policy["kind"],
+            "metadata": {"name": place.name}, "spec": policy["spec"]})
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let refused = |shell: &str| -> Vec<(String, String)> {
+        let file = dir.path().join("proposed.json");
+        std::fs::write(&file, object(shell).to_string()).expect("write");
+        let mut command = std::process::Command::new(sallyport_tests::world::binary());
+        command.args(["policy", "replay", "-o", "json", "--recordings"]).arg(world.recordings()).arg(&file);
+        let report = sallyport_tests::process::run(&mut command, b"", seconds(30)).exits(0).json();
+        let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        report["refused"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| (text(one, "command"), text(one, "rule")))
+            .collect()
+    };
+    let pair = |command: &str, rule: &str| (command.to_owned(), rule.to_owned());
+    for shell in ["Open", "Guarded"] {
+        let refused = refused(shell);
+        assert_eq!(refused.first(), Some(&pair("id -u", "no rule")), "{shell} {refused:?}");
+        let uname = refused.iter().filter(|one| **one == pair("uname -s", "deny[0]")).count();
+        assert_eq!(uname, 2, "{shell} {refused:?}");
+        assert!(!refused.iter().any(|(command, _)| command.contains("fine")), "{shell} {refused:?}");
+        // Only the container's own shell has `read`.
+        let read = refused.iter().any(|(command, rule)| command.starts_with("read") && rule == "grammar");
+        assert_eq!(read, shell == "Guarded", "{shell} {refused:?}");
+    }
+}
+
+fn what_is_not_to_be_recorded_is_not_listed(world: &World) {
+    let place = world.plan("unlisted").with("record", json!(false)).make(world);
+    place.grant("1h");
+    place.exec("id -u").exits(0);
+    let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
+    shell.send("PS1='at''$ '\r");
+    shell.expect("at$ ", seconds(20));
+    types(&mut shell, "echo f''ine\r", "fine");
+    shell.send("exit\r");
+    assert_eq!(shell.finish(seconds(20)), 0);
+    let ended =
+        world.event("session.ended", |e| e["place"]["namespace"] == *place.name && e["action"] == "shell");
+    let session = ended["session"].as_str().expect("a session");
+    assert!(
+        cast::files(&world.recordings(), session)
+            .iter()
+            .all(|path| path.extension().is_some_and(|end| end == "json"))
+    );
+    let all = sallyport_tests::events::lines(&world.events());
+    assert!(!all.iter().any(|e| e["place"]["namespace"] == *place.name && e["event"] == "session.command"));
 }

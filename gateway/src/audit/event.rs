@@ -108,7 +108,7 @@ pub enum Kind {
     /// The OIDC provider can no longer be asked about somebody with open requests or grants, until they sign in again.
     #[serde(rename = "person.unchecked")]
     PersonUnchecked,
-    /// A command was typed in a session, and decided about.
+    /// A command was typed in a session, and decided about or, without rules, observed.
     #[serde(rename = "session.command")]
     SessionCommand,
     /// Something about a session's commands that is none itself: the typed line could not be read any more, an alert.
@@ -221,10 +221,10 @@ pub struct Event {
     /// The line as it was typed, as far as it is known; secrets are blotted out where they can be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,
-    /// The rule that decided about a command.
+    /// The rule that decided about a command; `no rules` where the policy has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// What that decision is worth: `boundary` or `guardrail`.
+    /// What that decision is worth: `boundary` or `guardrail`; `none` where the policy has no rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assurance: Option<String>,
     /// Who let a command pass once although a rule said no.

@@ -18,7 +18,7 @@ pub struct CommandLine {
     pub at: Timestamp,
     /// By which way in: exec, guarded or open.
     pub way: String,
-    /// The line as it was typed, as far as it is known.
+    /// The line as it was typed, as far as it is known; several lines where they are one command.
     pub line: String,
     /// The command of the line that was decided about, word by word, everything expanded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -28,9 +28,9 @@ pub struct CommandLine {
     pub directory: Option<String>,
     /// What was decided.
     pub outcome: CommandOutcome,
-    /// By which rule.
+    /// By which rule; `no rules`, `typed ahead` or `input to a program` where none decided.
     pub rule: String,
-    /// What that is worth: boundary or guardrail.
+    /// What that is worth: boundary or guardrail; none where the policy has no rules.
     pub assurance: String,
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

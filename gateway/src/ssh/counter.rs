@@ -1,4 +1,5 @@
-//! The desk of one session whose commands are under rules: puts them on record, asks approvers, raises alerts.
+//! The desk of one session's commands: puts them on record and, where rules decide about them, asks approvers and raises
+//! alerts.
 
 use std::sync::{Arc, Weak};
 
@@ -27,6 +28,8 @@ pub(super) struct Counter {
     recording: Weak<Recording>,
     /// What people call the place: `payments/api-0 (app)`.
     place: String,
+    /// No rule decides: commands are only put on record.
+    observes: bool,
 }
 
 impl std::fmt::Debug for Counter {
@@ -46,7 +49,18 @@ impl Counter {
             event: ledger.event().clone(),
             recording: Arc::downgrade(&ledger.recording()),
             place,
+            observes: false,
         }
+    }
+
+    /// For a session without rules: nothing is promised about what is put on record.
+    pub(super) fn observing(self) -> Self {
+        Self { observes: true, ..self }
+    }
+
+    /// Whether commands are put on record without rules.
+    pub(super) const fn observes(&self) -> bool {
+        self.observes
     }
 
     /// What people call the place.
@@ -138,6 +152,7 @@ impl Desk for Counter {
             (None, None) => CommandOutcome::Refused,
         };
         let assurance = match verdict.assurance {
+            _ if self.observes => "none",
             Assurance::Boundary => "boundary",
             Assurance::Guardrail { .. } => "guardrail",
         };

@@ -265,6 +265,8 @@ impl Rooms {
         let Command::Exec(exec) = command else { return Ok(Ready::Shell) };
         let commands = self.gateway.access.commands_of(admitted.permit());
         let desk = self.counter(admitted, ledger);
+        let observed = commands.is_none() && admitted.permit().must_record();
+        let desk = if observed { desk.observing() } else { desk };
         let terminal = session.terminal.is_some();
         ruled::clear(commands.as_ref(), &desk, &session.output, exec.argv, terminal).await.map(Ready::Exec)
     }
@@ -272,8 +274,15 @@ impl Rooms {
     /// The shell that the policy has: the container's, or the gateway's own.
     async fn some_shell(&self, session: Session, admitted: Arc<Admitted>, ledger: Ledger) {
         let Some(commands) = self.gateway.access.commands_of(admitted.permit()) else {
-            let started = self.shell(&session, &admitted).await;
-            return self.pump(session, &admitted, ledger, started.map(crate::bridge::Process::split)).await;
+            let started = self.shell(&session, &admitted).await.map(crate::bridge::Process::split);
+            // What a policy does not want on record is not listed either, and what is on no screen cannot be read.
+            let size = session.terminal.as_ref().map(|terminal| terminal.size);
+            let Some(size) = size.filter(|_| admitted.permit().must_record()) else {
+                return self.pump(session, &admitted, ledger, started).await;
+            };
+            let desk = Arc::new(self.counter(&admitted, &ledger).observing());
+            let observed = started.map(|(input, output)| open::observe(input, output, size, desk));
+            return self.pump(session, &admitted, ledger, observed).await;
         };
         let desk = self.counter(&admitted, &ledger);
         match commands.shell() {
@@ -303,7 +312,7 @@ impl Rooms {
                 let started = self.shell(&session, &admitted).await;
                 let guarded = started.map(|process| {
                     let (input, output) = process.split();
-                    open::guard(input, output, size, Some(commands), &rules, Arc::new(desk))
+                    open::guard(input, output, size, commands, &rules, Arc::new(desk))
                 });
                 self.pump(session, &admitted, ledger, guarded).await;
             }

@@ -1,13 +1,14 @@
 //! `exec` under rules: the argv is judged, put on record, and only what the rules let run is given on. Without rules a
-//! grant for `exec` lets any command run.
+//! grant for `exec` lets any command run; it is put on record where the session is.
 
 use std::sync::Arc;
 
-use sallyport_policy::commands::{Cleared, Commands, Invocation, OnDenied, Verdict, Way};
+use sallyport_policy::commands::{Assurance, Cleared, Commands, Invocation, OnDenied, Verdict, Way, blotted};
 
 use super::counter::Counter;
 use super::outflow::Outflow;
 use super::rooms::No;
+use crate::commands::open::NO_RULES;
 use crate::commands::{Answer, Desk as _, Note, Unrecorded};
 
 /// A rule said no, or nobody let it pass.
@@ -27,7 +28,7 @@ pub(super) async fn clear(
     argv: Vec<String>,
     terminal: bool,
 ) -> Result<Cleared, No> {
-    let Some(commands) = commands else { return Ok(Cleared::unfiltered(argv)) };
+    let Some(commands) = commands else { return unruled(desk, argv).await };
     let invocation = Invocation { argv: argv.clone(), terminal, ..Invocation::default() };
     let verdict = commands.judge(&invocation, Way::Exec);
     let line = shell_words::join(&verdict.shown);
@@ -71,6 +72,26 @@ pub(super) async fn clear(
         desk.alert(&line, &verdict).await?;
     }
     Err(No { text: no_text(&verdict), status: DENIED })
+}
+
+/// What runs where no rules are.
+async fn unruled(desk: &Counter, argv: Vec<String>) -> Result<Cleared, No> {
+    let shown = blotted(&argv);
+    let cleared = Cleared::unfiltered(argv);
+    if desk.observes() {
+        let line = shell_words::join(&shown);
+        let verdict = Verdict {
+            cleared: Some(cleared.clone()),
+            rule: NO_RULES.to_owned(),
+            why: String::new(),
+            instead: None,
+            assurance: Assurance::Guardrail { because: NO_RULES.to_owned() },
+            shown,
+            can_be_asked: false,
+        };
+        desk.note(note(line, verdict, None)).await?;
+    }
+    Ok(cleared)
 }
 
 fn note(line: String, verdict: Verdict, approved_by: Option<String>) -> Note {

@@ -94,9 +94,15 @@ impl Follower {
 
     /// Feeds a batch, leaving out plain lines that the lines after them push off the screen.
     pub(crate) fn feed_from_what_matters(&mut self, bytes: &[u8]) {
+        let matters = self.what_matters(bytes);
+        self.feed(matters);
+    }
+
+    /// The end of a batch that is not plain lines which the lines after them push off the screen.
+    pub(crate) fn what_matters<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
         let rows = self.terminal.size().1;
         let start = if self.margins || !self.between_sequences() { 0 } else { scrolled_off(bytes, rows) };
-        self.feed(bytes.get(start..).unwrap_or(bytes));
+        bytes.get(start..).unwrap_or(bytes)
     }
 
     pub(super) fn primary_equals(&self, other: &Self) -> bool {

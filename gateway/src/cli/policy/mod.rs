@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod files;
 mod given;
+mod lines;
 mod outcome;
 mod replay;
 mod trial;

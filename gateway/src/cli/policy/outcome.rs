@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sallyport_policy::commands::{Commands, Invocation, ShellKind, Verdict, Way};
+use sallyport_policy::commands::{Invocation, ShellKind, Way};
 use sallyport_policy::lifecycle::{Actor, Asked as AskedOnce, CheckAnswer, Command, Life, Stage, step};
-use sallyport_policy::line::{self, LineError, RedirectTo, Variables};
 use sallyport_policy::{
     Action, ContainerName, Namespace, PodName, Policy, Rule, TargetFacts, Use, Window, Workload,
     asking_rules, auto_approves, explain, may_ask, permits, using_rules,
@@ -12,6 +11,7 @@ use sallyport_policy::{
 
 use super::cases::{Case, Expect, Given, Someone, Used, UsedFor};
 use super::given::{self, Asked};
+use super::lines;
 
 /// What came of a case.
 #[derive(Debug, Clone)]
@@ -176,54 +176,14 @@ fn typed(policy: &Policy, used: &Used) -> Result<Option<(String, String)>, Strin
             let argv = shell_words::split(text).map_err(|error| format!("`command`: {error}"))?;
             vec![commands.judge(&Invocation { argv, ..Invocation::default() }, Way::Exec)]
         }
-        (UsedFor::Shell, ShellKind::Guarded) => match guarded(text, directory.as_deref(), commands) {
+        (UsedFor::Shell, ShellKind::Guarded) => match lines::guarded(text, directory.as_deref(), commands) {
             Ok(verdicts) => verdicts,
             Err(error) => return Ok(Some(("grammar".to_owned(), error.to_string()))),
         },
-        (UsedFor::Shell, ShellKind::Open) => commands.judge_text(text, directory.as_deref(), &Unset),
+        (UsedFor::Shell, ShellKind::Open) => commands.judge_text(text, directory.as_deref(), &lines::Unset),
         (UsedFor::Logs | UsedFor::Forward, _) => {
             return Err("`command` goes with `exec` and `shell`".to_owned());
         }
     };
     Ok(verdicts.into_iter().find(|one| one.cleared.is_none()).map(|one| (one.rule, one.why)))
-}
-
-/// A shell in which nothing is set.
-struct Unset;
-
-impl Variables for Unset {
-    fn get(&self, _name: &str) -> Option<&str> {
-        None
-    }
-}
-
-fn guarded(text: &str, directory: Option<&str>, commands: &Commands) -> Result<Vec<Verdict>, LineError> {
-    let mut verdicts = Vec::new();
-    for step in line::parse(text)?.steps {
-        let mut piped = false;
-        for one in step.pipeline.commands {
-            let words = |fields: Vec<line::Field>| fields.iter().map(line::Field::text).collect::<Vec<_>>();
-            let mut invocation = Invocation {
-                argv: words(line::expand(&one.words, &Unset)?),
-                directory: directory.map(str::to_owned),
-                piped,
-                ..Invocation::default()
-            };
-            piped = true;
-            for (name, value) in &one.assignments {
-                let value = words(line::expand(std::slice::from_ref(value), &Unset)?).concat();
-                invocation.environment.push((name.clone(), value));
-            }
-            for redirection in &one.redirections {
-                let (word, list) = match &redirection.to {
-                    RedirectTo::Read(word) => (word, &mut invocation.reads),
-                    RedirectTo::Write(word) | RedirectTo::Append(word) => (word, &mut invocation.writes),
-                    RedirectTo::Same(_) => continue,
-                };
-                list.push(words(line::expand(std::slice::from_ref(word), &Unset)?).concat());
-            }
-            verdicts.push(commands.judge(&invocation, Way::Guarded));
-        }
-    }
-    Ok(verdicts)
 }

@@ -2,8 +2,10 @@
 //! would have been refused, or let pass, that was not then.
 //!
 //! What is judged is what is on record: the commands of exec and of guarded shells word by word, those of open shells as
-//! they were read from the screen. Redirections, variables and what was blotted out as a secret are not on record; what the
-//! guarded shell did itself (`cd`, `export`) no rule judges, then or now; sessions from before commands were listed are counted and not judged.
+//! they were read from the screen. Lines that no rules decided about then are judged whole, by what the proposed policy's
+//! shell would say of them. Redirections (of the others), variables and what was blotted out as a secret are not on record;
+//! what the guarded shell did itself (`cd`, `export`) no rule judges, then or now; shells without a list are counted and not
+//! judged, and neither is what was typed into programs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,11 +14,12 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use sallyport_policy::Policy;
-use sallyport_policy::commands::{Invocation, Way};
+use sallyport_policy::commands::{Commands, Invocation, ShellKind, Verdict, Way};
 use serde::Serialize;
 
-use super::{Output, coloured, complain, files, json, say};
+use super::{Output, coloured, complain, files, json, lines, say};
 use crate::commands::THE_SHELL;
+use crate::commands::open::{self, AHEAD, NO_RULES, TO_PROGRAM};
 use crate::record::{CommandLine, CommandOutcome, Session, SessionKind};
 
 /// The longest file that is read.
@@ -138,7 +141,7 @@ impl Replay {
         };
         let listed = path.with_extension("commands");
         let lines = match listed.exists() {
-            true => lines(&listed)?,
+            true => listed_in(&listed)?,
             // An exec without rules has its command in its metadata.
             false => match &session.command {
                 Some(argv) => vec![unlisted(&session, argv)],
@@ -148,40 +151,105 @@ impl Replay {
                 }
             },
         };
-        // What the guarded shell does itself is no rule's affair, before or after; where it leads stands on each later line.
-        for line in lines.into_iter().filter(|line| line.rule != THE_SHELL) {
-            report.commands += 1;
-            let way = match line.way.as_str() {
-                "guarded" => Way::Guarded,
-                "open" => Way::Open,
-                _ => Way::Exec,
-            };
-            let invocation = Invocation {
-                argv: line.argv.clone(),
-                directory: line.directory.clone(),
-                terminal: session.terminal.is_some(),
-                ..Invocation::default()
-            };
-            let verdict = commands.judge(&invocation, way);
+        let mut here = None;
+        for line in lines {
             let ran = line.outcome != CommandOutcome::Refused;
-            let (now, list) = match (ran, verdict.cleared.is_some()) {
-                (true, false) => (verdict, &mut report.refused),
-                (false, true) => (verdict, &mut report.allowed),
-                _ => continue,
-            };
-            list.push(Change {
-                at: line.at,
-                person: session.person.username.clone(),
-                session: session.id.clone(),
-                policy: name.clone(),
-                place: format!("{}/{}", session.namespace, session.pod.as_deref().unwrap_or("-")),
-                way: line.way,
-                command: crate::terminal::clean(&shell_words::join(&now.shown)),
-                rule: now.rule,
-                why: now.why,
-            });
+            for verdict in judged(commands, &session, &line, here.as_deref()) {
+                report.commands += 1;
+                let list = match (ran, verdict.refused) {
+                    (true, true) => &mut report.refused,
+                    (false, false) => &mut report.allowed,
+                    _ => continue,
+                };
+                list.push(Change {
+                    at: line.at,
+                    person: session.person.username.clone(),
+                    session: session.id.clone(),
+                    policy: name.clone(),
+                    place: format!("{}/{}", session.namespace, session.pod.as_deref().unwrap_or("-")),
+                    way: line.way.clone(),
+                    command: crate::terminal::clean(&verdict.command),
+                    rule: verdict.rule,
+                    why: verdict.why,
+                });
+            }
+            went(&line.line, &mut here);
         }
         Ok(())
+    }
+}
+
+/// What the proposed rules say of a command.
+struct Judged {
+    refused: bool,
+    command: String,
+    rule: String,
+    why: String,
+}
+
+impl Judged {
+    fn new(verdict: Verdict, command: String) -> Self {
+        Self { refused: verdict.cleared.is_none(), command, rule: verdict.rule, why: verdict.why }
+    }
+}
+
+fn judged(commands: &Commands, session: &Session, line: &CommandLine, here: Option<&str>) -> Vec<Judged> {
+    let way = match line.way.as_str() {
+        "guarded" => Way::Guarded,
+        "open" => Way::Open,
+        _ => Way::Exec,
+    };
+    if way == Way::Open && matches!(line.rule.as_str(), NO_RULES | AHEAD) {
+        let verdicts = match commands.shell() {
+            ShellKind::Open => open::replayed(commands, &line.line),
+            ShellKind::Guarded => match lines::guarded(&line.line, here, commands) {
+                Ok(verdicts) => verdicts,
+                Err(error) => {
+                    let (command, why) = (line.line.clone(), error.to_string());
+                    return vec![Judged { refused: true, command, rule: "grammar".to_owned(), why }];
+                }
+            },
+        };
+        // One text that stands for itself could not be read word by word.
+        let command = |verdict: &Verdict| match verdict.shown.as_slice() {
+            [] => line.line.clone(),
+            [text] => text.clone(),
+            words => shell_words::join(words),
+        };
+        return verdicts
+            .into_iter()
+            .map(|one| {
+                let command = command(&one);
+                Judged::new(one, command)
+            })
+            .collect();
+    }
+    // What the guarded shell does itself is no rule's affair, before or after; where it leads stands on each later line.
+    if line.argv.is_empty() || matches!(line.rule.as_str(), TO_PROGRAM | THE_SHELL) {
+        return Vec::new();
+    }
+    let invocation = Invocation {
+        argv: line.argv.clone(),
+        directory: line.directory.clone(),
+        terminal: session.terminal.is_some(),
+        ..Invocation::default()
+    };
+    let verdict = commands.judge(&invocation, way);
+    let command = shell_words::join(&verdict.shown);
+    vec![Judged::new(verdict, command)]
+}
+
+/// Where an open shell is after a line, as far as `cd` with a whole path tells.
+fn went(line: &str, here: &mut Option<String>) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["cd", to]
+            if to.starts_with('/') && !to.contains(['$', '*', '?', '\'', '"', '\\', ';', '&', '|']) =>
+        {
+            *here = Some((*to).to_owned());
+        }
+        words if words.iter().any(|word| matches!(*word, "cd" | "pushd" | "popd")) => *here = None,
+        _ => {}
     }
 }
 
@@ -200,13 +268,12 @@ fn unlisted(session: &Session, argv: &[String]) -> CommandLine {
     }
 }
 
-fn lines(path: &Path) -> Result<Vec<CommandLine>, String> {
+fn listed_in(path: &Path) -> Result<Vec<CommandLine>, String> {
     let text = bounded(path)?;
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
         .map(serde_json::from_slice)
         .collect::<Result<Vec<CommandLine>, _>>()
-        .map(|lines| lines.into_iter().filter(|line| !line.argv.is_empty()).collect())
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -264,7 +331,8 @@ fn show(report: &Report) {
         report.allowed.len()
     ));
     if report.unlisted > 0 {
-        say(&format!("{} shells have no list of commands and were not judged", report.unlisted));
+        let why = "nothing was typed there, or they had no terminal, were not recorded or are older than such lists";
+        say(&format!("{} shells have no list of commands and were not judged: {why}", report.unlisted));
     }
     if report.without_rules > 0 {
         say(&format!(

@@ -40,7 +40,7 @@ pub(super) fn blotted(text: &str) -> String {
             continue;
         }
         if std::mem::take(&mut next) && !matches!(bare, "=" | ":" | "by" | "BY" | "is") {
-            out.push_str(BLOT);
+            out.push_str(&blot(bare));
         } else {
             let lower = bare.to_ascii_lowercase();
             let marked = MARKS.iter().any(|mark| lower.contains(mark))
@@ -50,7 +50,7 @@ pub(super) fn blotted(text: &str) -> String {
             match at.and_then(|at| bare.split_at_checked(at + 1)) {
                 Some((name, value)) if !value.is_empty() && !value.starts_with("//") => {
                     out.push_str(name);
-                    out.push_str(BLOT);
+                    out.push_str(&blot(value));
                 }
                 _ => {
                     out.push_str(&address(bare));
@@ -64,6 +64,16 @@ pub(super) fn blotted(text: &str) -> String {
         out.push_str(blank);
     }
     bounded(&out)
+}
+
+/// A blot that leaves a quotation mark which stands for others outside of the word, so that the line can still be read.
+fn blot(word: &str) -> String {
+    let open = ['\'', '"'].into_iter().find(|mark| word.matches(*mark).count() % 2 == 1);
+    match open {
+        Some(mark) if word.starts_with(mark) && word.len() > 1 => format!("{mark}{BLOT}"),
+        Some(mark) => format!("{BLOT}{mark}"),
+        None => BLOT.to_owned(),
+    }
 }
 
 /// Whether the word before the last one marks a secret.
@@ -83,7 +93,28 @@ fn address(word: &str) -> String {
 }
 
 /// A line that could be read: these parts of it are shown as they are here.
-pub(super) fn told(text: &str, mut instead: Vec<(Range<usize>, String)>) -> String {
+pub(super) fn told(text: &str, instead: Vec<(Range<usize>, String)>) -> String {
+    blotted(&replaced(text, instead))
+}
+
+/// The same, as the lines that it has: they are needed to judge it again.
+pub(super) fn told_by_line(text: &str, instead: Vec<(Range<usize>, String)>) -> String {
+    let mut out = String::new();
+    for line in replaced(text, instead).lines() {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&blotted(line));
+        if let Some((at, _)) = out.char_indices().nth(LONGEST) {
+            out.truncate(at);
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+fn replaced(text: &str, mut instead: Vec<(Range<usize>, String)>) -> String {
     instead.sort_by_key(|(span, _)| span.start);
     let (mut out, mut at) = (String::new(), 0);
     for (span, shown) in instead {
@@ -95,7 +126,7 @@ pub(super) fn told(text: &str, mut instead: Vec<(Range<usize>, String)>) -> Stri
         at = span.end;
     }
     out.push_str(text.get(at..).unwrap_or_default());
-    blotted(&out)
+    out
 }
 
 fn bounded(text: &str) -> String {
@@ -118,6 +149,7 @@ mod tests {
             ("ALTER USER a IDENTIFIED BY 'x';", "ALTER USER a IDENTIFIED BY ****"),
             ("curl https://bob:pw@host/x", "curl https://bob:****@host/x"),
             ("password = \"x\"", "password = ****"),
+            ("read -sp 'Password: ' p", "read -sp 'Password: ****' p"),
             ("ls -l  /tmp", "ls -l  /tmp"),
             ("a\nb\x1b[2J", "a b\u{fffd}[2J"),
         ] {
@@ -125,5 +157,10 @@ mod tests {
         }
         assert_eq!(told("mysql -psecret; ls", vec![(6..14, "-p****".to_owned())]), "mysql -p****; ls");
         assert!(blotted(&"x".repeat(9000)).chars().count() <= LONGEST + 1);
+        assert_eq!(
+            told_by_line("for f in a\ndo x -psecret\tpassword=y\ndone", vec![(16..24, "-p****".to_owned())]),
+            "for f in a\ndo x -p**** password=****\ndone"
+        );
+        assert!(told_by_line(&"x\n".repeat(9000), Vec::new()).chars().count() <= LONGEST + 1);
     }
 }

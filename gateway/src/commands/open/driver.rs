@@ -9,7 +9,7 @@ use super::blot::blotted;
 use super::judged::{Judge, Judged, unjudged};
 use super::reader::{Line, Next, Noticed};
 use super::shared::Shared;
-use super::{Closed, Input};
+use super::{Closed, Input, TO_PROGRAM};
 use crate::commands::{Answer, Desk, Note, Unrecorded};
 
 /// A refusal.
@@ -23,7 +23,7 @@ const UNRECORDED: u8 = 79;
 pub(super) struct Driver<I, D> {
     pub(super) shared: Arc<Shared<I>>,
     pub(super) desk: Arc<D>,
-    pub(super) commands: Option<Arc<dyn Judge>>,
+    pub(super) commands: Arc<dyn Judge>,
 }
 
 /// Why it is over.
@@ -92,14 +92,7 @@ impl<I: Input, D: Desk> Driver<I, D> {
         if let Some(why) = line.lost {
             self.lost(why, &line.text).await?;
         }
-        let Some(commands) = &self.commands else {
-            if !line.text.trim().is_empty() {
-                let text = blotted(&line.text);
-                let verdict = unjudged(&text, "no rules");
-                self.note(&text, verdict, None).await?;
-            }
-            return self.pass().await;
-        };
+        let commands = &self.commands;
         let mut judged = commands.judge(&line.text);
         if judged.denied().is_none()
             && let Some(or) = &line.or
@@ -232,7 +225,7 @@ impl<I: Input, D: Desk> Driver<I, D> {
 
     /// It is no longer known what is typed.
     async fn lost(&self, why: &str, line: &str) -> Result<(), Over> {
-        let on = self.commands.as_ref().map_or(OnLostTrack::Flag, |commands| commands.on_lost_track());
+        let on = self.commands.on_lost_track();
         let text = if line.trim().is_empty() { why.to_owned() } else { format!("{why}: {}", blotted(line)) };
         match on {
             OnLostTrack::Tolerate => Ok(()),
@@ -256,15 +249,12 @@ impl<I: Input, D: Desk> Driver<I, D> {
         match noticed {
             Noticed::Program(text) => {
                 let text = blotted(&text);
-                Ok(self.note(&text, unjudged(&text, "input to a program"), None).await?)
+                Ok(self.note(&text, unjudged(&text, TO_PROGRAM), None).await?)
             }
             Noticed::Ahead(text) => {
-                let judged = self.commands.as_ref().map(|commands| commands.judge(&text));
-                let denied = judged.as_ref().is_some_and(|judged| judged.denied().is_some());
-                match judged {
-                    Some(judged) => self.notes(judged, None).await?,
-                    None => self.note(&blotted(&text), unjudged(&blotted(&text), "no rules"), None).await?,
-                }
+                let judged = self.commands.judge(&text);
+                let denied = judged.denied().is_some();
+                self.notes(judged, None).await?;
                 if denied {
                     self.lost("a line that was typed ahead ran before it could be judged", &text).await?;
                 }

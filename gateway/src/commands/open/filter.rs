@@ -25,11 +25,11 @@ pub fn guard<I: Input, O: Source, D: Desk>(
     input: I,
     output: O,
     size: Size,
-    commands: Option<Arc<Commands>>,
+    commands: Arc<Commands>,
     rules: &str,
     desk: Arc<D>,
 ) -> (FilterInput<I>, FilterOutput<I, O, D>) {
-    guard_with(input, output, size, commands.map(|commands| -> Arc<dyn Judge> { commands }), rules, desk)
+    guard_with(input, output, size, commands, rules, desk)
 }
 
 /// The same, whoever judges.
@@ -37,21 +37,17 @@ pub(super) fn guard_with<I: Input, O: Source, D: Desk>(
     input: I,
     output: O,
     size: Size,
-    commands: Option<Arc<dyn Judge>>,
+    commands: Arc<dyn Judge>,
     rules: &str,
     desk: Arc<D>,
 ) -> (FilterInput<I>, FilterOutput<I, O, D>) {
     let shared = Arc::new(Shared::new(input, Reader::new(size)));
-    shared.say(&if commands.is_some() {
-        format!(
-            "what you type here is read from the screen and checked when you press Enter: a guardrail against mistakes, \
-             not a boundary; commands are on record; `{rules}` shows the rules"
-        )
-    } else {
-        "what you type here is read from the screen; commands are on record".to_owned()
-    });
+    shared.say(&format!(
+        "what you type here is read from the screen and checked when you press Enter: a guardrail against mistakes, \
+         not a boundary; commands are on record; `{rules}` shows the rules"
+    ));
     let driver =
-        || Driver { shared: Arc::clone(&shared), desk: Arc::clone(&desk), commands: commands.clone() };
+        || Driver { shared: Arc::clone(&shared), desk: Arc::clone(&desk), commands: Arc::clone(&commands) };
     let task = tokio::spawn(driver().run()).abort_handle();
     let input = FilterInput { shared: Arc::clone(&shared), task };
     let output =
@@ -173,7 +169,7 @@ pub struct FilterOutput<I: Input, O, D> {
     shared: Arc<Shared<I>>,
     output: O,
     desk: Arc<D>,
-    commands: Option<Arc<dyn Judge>>,
+    commands: Arc<dyn Judge>,
     /// Something that is being put on record; kept, so that `next` can be dropped at any time.
     doing: Option<BoxFuture<'static, ()>>,
     done: bool,
@@ -243,7 +239,7 @@ impl<I: Input, O: Source, D: Desk> FilterOutput<I, O, D> {
         Driver {
             shared: Arc::clone(&self.shared),
             desk: Arc::clone(&self.desk),
-            commands: self.commands.clone(),
+            commands: Arc::clone(&self.commands),
         }
     }
 }

@@ -3,10 +3,15 @@
 //! Where its guarantee ends: what the container's shell makes of a text is guessed. Aliases, functions, variables and what
 //! a program then does are not known here.
 
-use sallyport_policy::commands::{Assurance, Cleared, Commands, OnDenied, OnLostTrack, Verdict};
-use sallyport_policy::line;
+use std::ops::Range;
+use std::sync::LazyLock;
 
-use super::blot::{blotted, told};
+use sallyport_policy::commands::{
+    Assurance, Cleared, Commands, CommandsInput, OnDenied, OnLostTrack, Verdict,
+};
+use sallyport_policy::line::{self, Script};
+
+use super::blot::{blotted, told, told_by_line};
 
 /// What the rules say of a text.
 #[derive(Debug)]
@@ -76,11 +81,39 @@ fn line_of(text: &str, verdicts: &[Verdict]) -> String {
             _ => blotted(text),
         };
     };
+    told(text, secrets(&script, verdicts))
+}
+
+/// The words of a script that its verdicts blotted out.
+fn secrets(script: &Script, verdicts: &[Verdict]) -> Vec<(Range<usize>, String)> {
     let simples = script.steps.iter().flat_map(|step| &step.pipeline.commands);
     let same = simples.zip(verdicts).filter(|(simple, verdict)| simple.words.len() == verdict.shown.len());
     let words = same.flat_map(|(simple, verdict)| simple.words.iter().zip(&verdict.shown));
     let secrets = words.filter(|(_, shown)| shown.contains("****"));
-    told(text, secrets.map(|(word, shown)| (word.span.clone(), shown.clone())).collect())
+    secrets.map(|(word, shown)| (word.span.clone(), shown.clone())).collect()
+}
+
+/// What nobody judges, as it may be kept: the text, line by line as it was typed; and its words, where it is one command.
+pub(super) fn unruled(text: &str, rule: &str) -> (String, Verdict) {
+    // Rules that say nothing know all the same which words of which program are secrets.
+    static NONE: LazyLock<Option<Commands>> =
+        LazyLock::new(|| Commands::parse(&CommandsInput::default()).ok());
+    let verdicts = NONE.as_ref().map(|none| none.judge_text(text, None, &Nothing)).unwrap_or_default();
+    let script = line::parse(text).ok();
+    let line =
+        told_by_line(text, script.as_ref().map(|script| secrets(script, &verdicts)).unwrap_or_default());
+    let shown = match verdicts.as_slice() {
+        [one] if script.is_some() => one.shown.clone(),
+        _ => Vec::new(),
+    };
+    let verdict = Verdict { shown, ..unjudged(&line, rule) };
+    (line, verdict)
+}
+
+/// What the guardrail would say of a line that was typed in the past, command by command.
+#[must_use]
+pub fn replayed(commands: &Commands, text: &str) -> Vec<Verdict> {
+    judge(commands, text).commands.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
 /// What variables stand for in the container is not known here.
@@ -200,6 +233,21 @@ mod tests {
             assert_eq!(denied(&list, text), None, "{text}");
         }
         assert!(denied(&list, "echo 'a\nb'; id").is_some());
+    }
+
+    #[test]
+    fn what_nobody_judges_is_kept_without_secrets_and_as_it_can_be_judged_again() {
+        let (line, verdict) = unruled("mysql -phunter2 shop", "no rules");
+        assert_eq!((line.as_str(), verdict.rule.as_str()), ("mysql -p**** shop", "no rules"));
+        assert_eq!(verdict.shown, ["mysql", "-p****", "shop"]);
+        let loops = "for f in a\ndo rm $f\ndone";
+        let (line, verdict) = unruled(loops, "no rules");
+        assert_eq!((line.as_str(), verdict.shown.len()), (loops, 0));
+        assert!(replayed(&rules(&["ls"], &[]), &line).iter().any(|one| one.cleared.is_none()));
+        assert!(replayed(&rules(&[], &["rm"]), &line).iter().any(|one| one.rule == "deny[0]"));
+        let (line, _) = unruled("export TOKEN=hunter2 `", "no rules");
+        assert!(!line.contains("hunter2"), "{line}");
+        assert!(unruled("ls | rm x", "no rules").1.shown.is_empty());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! [`guard`] puts it between a session and its process. A denied line is wiped and explained; what cannot be followed any
 //! more is tolerated, flagged or fatal, as the policy says. What is typed without echo is never kept.
 //!
+//! Where no rules filter commands [`observe`] stands there: it holds nothing, says nothing, and puts on record what was typed.
+//!
 //! Where its guarantee ends: it is no boundary. What a screen says is up to the container, and what a shell makes of a
 //! line up to the shell. `docs/guardrail-gaps.md` lists what it misses.
 
@@ -12,12 +14,14 @@ mod driver;
 mod filter;
 mod judged;
 mod keys;
+mod observer;
 mod picture;
 mod programs;
 mod prompts;
 mod reader;
 mod shared;
 mod typed;
+mod watcher;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +34,15 @@ use crate::bridge::{Output, ProcessInput, ProcessOutput};
 use crate::terminal::Size;
 
 pub use filter::{FilterInput, FilterOutput, guard};
+pub use judged::replayed;
+pub use observer::{ObservedInput, ObservedOutput, observe};
+
+/// The rule's name where no rules filter what was typed.
+pub const NO_RULES: &str = "no rules";
+/// The same, where it was typed before there was a prompt: a shell took it, or the program that ran.
+pub const AHEAD: &str = "typed ahead";
+/// The rule's name of what is no command.
+pub const TO_PROGRAM: &str = "input to a program";
 
 /// The shell takes nothing any more, or the session is over: how, the output says.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -88,4 +101,5 @@ impl Source for ProcessOutput {
 #[doc(hidden)]
 pub fn fuzz_reader(data: &[u8]) {
     reader::fuzz(data);
+    watcher::fuzz(data);
 }

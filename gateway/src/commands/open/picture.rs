@@ -52,6 +52,70 @@ pub(super) enum Watch {
     All,
 }
 
+/// The screen at one moment.
+pub(super) struct View<'t>(&'t Terminal);
+
+impl View<'_> {
+    /// The row with the cursor.
+    pub(super) fn row(&self) -> Row {
+        at_cursor(self.0)
+    }
+
+    /// The rows above one, nearest first.
+    pub(super) fn above(&self, row: &Row) -> Vec<Row> {
+        let lines: Vec<&Line> = self.0.screen().all_lines().collect();
+        let mut found = Vec::new();
+        let mut at = row.first;
+        while let Some(next) = at.checked_sub(1)
+            && found.len() < MOST_LEFT
+        {
+            let row = joined(&lines, next, None);
+            at = row.first;
+            found.push(row);
+        }
+        found
+    }
+
+    /// The rows below one, up to the first empty one.
+    pub(super) fn below(&self, row: &Row) -> Vec<Row> {
+        let lines: Vec<&Line> = self.0.screen().all_lines().collect();
+        let mut found: Vec<Row> = Vec::new();
+        let mut at = row.last + 1;
+        while at < lines.len() && found.len() < MOST_LEFT {
+            let row = joined(&lines, at, None);
+            if row.text.is_empty() {
+                break;
+            }
+            at = row.last + 1;
+            found.push(row);
+        }
+        found
+    }
+
+    /// Rows of input as one text, the first of them behind `prompt`. An editor that asks for pastes in brackets can hold line
+    /// ends, and wraps as terminals do; others hold none, and some end each row themselves.
+    pub(super) fn as_text(&self, rows: &[String], prompt: &str, bracketed: bool) -> String {
+        if bracketed {
+            return rows.join("\n");
+        }
+        let last = rows.len().saturating_sub(1);
+        let row = |(n, row): (usize, &String)| {
+            let before = if n == 0 { prompt } else { "" };
+            let filled = self.filled(&format!("{before}{row}"));
+            if n == last { row.clone() } else { filled.get(before.len()..).unwrap_or(row).to_owned() }
+        };
+        rows.iter().enumerate().map(row).collect()
+    }
+
+    /// A row as one that goes on in the next one without a line's end between them.
+    fn filled(&self, text: &str) -> String {
+        let columns = self.0.size().0;
+        let over = text.width() % columns;
+        let missing = if over == 0 { 0 } else { columns - over };
+        format!("{text}{}", " ".repeat(missing))
+    }
+}
+
 /// Follows the pod's output.
 pub(super) struct Picture {
     follower: Follower,
@@ -124,6 +188,37 @@ impl Picture {
         self.pending.shrink_to(BATCH);
     }
 
+    /// Takes output of which rows matter: `left` sees the screen before each line's end.
+    pub(super) fn observe(&mut self, bytes: &[u8], left: &mut impl FnMut(&View<'_>)) {
+        self.catch_up();
+        self.modes.see(bytes);
+        self.feed(bytes, left);
+    }
+
+    /// Works off what came for somebody who watches no rows: plain text that has scrolled off is left out.
+    pub(super) fn catch_up(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let bytes = self.follower.what_matters(&pending);
+        self.feed(bytes, &mut |_| {});
+        self.pending = pending;
+        self.pending.clear();
+        self.pending.shrink_to(BATCH);
+    }
+
+    fn feed(&mut self, bytes: &[u8], left: &mut impl FnMut(&View<'_>)) {
+        let Self { follower, marked, .. } = self;
+        follower.feed_watched(bytes, &mut |terminal, function| match function {
+            Function::Lf | Function::Nel => left(&View(terminal)),
+            Function::Osc(Osc::ShellIntegration(ShellIntegration::CommandStart)) => {
+                *marked = Some(at_cursor(terminal).left().to_owned());
+            }
+            _ => {}
+        });
+    }
+
     pub(super) fn resize(&mut self, size: Size) {
         self.settle();
         self.follower.resize(size);
@@ -144,48 +239,24 @@ impl Picture {
         self.follower.between_sequences()
     }
 
+    /// What it shows; [`Picture::settle`] or [`Picture::catch_up`] comes before.
+    pub(super) const fn view(&self) -> View<'_> {
+        View(&self.follower.terminal)
+    }
+
     /// The row with the cursor.
     pub(super) fn row(&self) -> Row {
-        at_cursor(&self.follower.terminal)
+        self.view().row()
     }
 
     /// The rows above one, nearest first.
     pub(super) fn above(&self, row: &Row) -> Vec<Row> {
-        let lines: Vec<&Line> = self.follower.terminal.screen().all_lines().collect();
-        let mut found = Vec::new();
-        let mut at = row.first;
-        while let Some(next) = at.checked_sub(1)
-            && found.len() < MOST_LEFT
-        {
-            let row = joined(&lines, next, None);
-            at = row.first;
-            found.push(row);
-        }
-        found
+        self.view().above(row)
     }
 
     /// The rows below one, up to the first empty one.
     pub(super) fn below(&self, row: &Row) -> Vec<Row> {
-        let lines: Vec<&Line> = self.follower.terminal.screen().all_lines().collect();
-        let mut found: Vec<Row> = Vec::new();
-        let mut at = row.last + 1;
-        while at < lines.len() && found.len() < MOST_LEFT {
-            let row = joined(&lines, at, None);
-            if row.text.is_empty() {
-                break;
-            }
-            at = row.last + 1;
-            found.push(row);
-        }
-        found
-    }
-
-    /// A row as one that goes on in the next one without a line's end between them.
-    pub(super) fn filled(&self, text: &str) -> String {
-        let columns = self.follower.terminal.size().0;
-        let over = text.width() % columns;
-        let missing = if over == 0 { 0 } else { columns - over };
-        format!("{text}{}", " ".repeat(missing))
+        self.view().below(row)
     }
 
     pub(super) fn watch(&mut self, watch: Watch) {

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use super::picture::Row;
+
 /// Prompts kept; the ones not used for longest go.
 const MOST: usize = 16;
 /// A longer text is not a prompt.
@@ -49,6 +51,41 @@ impl Prompts {
     pub(super) fn within(&self, row: &str) -> Option<usize> {
         // Short prompts are found everywhere.
         self.all().filter_map(|known| row.find(known).map(|at| at + known.len())).min()
+    }
+
+    /// Where the input begins and ends in a row of a full-screen program such as tmux: behind a known prompt, between the
+    /// borders of its pane.
+    pub(super) fn in_pane(&self, row: &Row) -> Option<(usize, usize)> {
+        const BORDERS: [char; 4] = ['│', '|', '┃', '║'];
+        let (left, right) = row.text.split_at_checked(row.cursor)?;
+        let end = row.cursor + right.find(['│', '┃', '║']).unwrap_or(right.len());
+        let starts =
+            std::iter::once(0).chain(left.match_indices(BORDERS).map(|(at, border)| at + border.len()));
+        starts.into_iter().find_map(|start| {
+            let segment = row.text.get(start..end)?;
+            let prompt = self.begins(segment)?;
+            (!segment.is_empty() && prompt > 0).then_some((start + prompt, end))
+        })
+    }
+
+    /// Whether no prompt has been seen.
+    pub(super) fn knows_none(&self) -> bool {
+        self.all().next().is_none()
+    }
+
+    /// Takes what stands before a typed line for a prompt, if it looks like a shell's or ends as a known one.
+    pub(super) fn behind(&mut self, prompt: &str) -> bool {
+        if prompt.is_empty() || prompt.len() > LONGEST {
+            return false;
+        }
+        if self.ends(prompt) {
+            return true;
+        }
+        let ours = shell_like(prompt);
+        if ours {
+            self.touch(prompt.to_owned());
+        }
+        ours
     }
 
     /// Whether what stands left of the cursor is a known prompt, or ends with one after unended output.

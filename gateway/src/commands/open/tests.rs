@@ -18,6 +18,7 @@ use crate::commands::{Answer, Desk, Note, Unrecorded};
 
 mod denied;
 mod gaps;
+mod observing;
 mod programs;
 mod reading;
 
@@ -189,9 +190,53 @@ impl Source for Display {
     }
 }
 
+/// The way to the shell.
+enum Keys {
+    Guarded(FilterInput<Keyboard>),
+    Observed(ObservedInput<Keyboard, Book>),
+}
+
+impl Keys {
+    async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
+        match self {
+            Self::Guarded(keys) => keys.write(bytes).await,
+            Self::Observed(keys) => keys.write(bytes).await,
+        }
+    }
+
+    async fn resize(&self, size: Size) -> Result<(), Closed> {
+        match self {
+            Self::Guarded(keys) => keys.resize(size).await,
+            Self::Observed(keys) => keys.resize(size).await,
+        }
+    }
+
+    async fn hang_up(&self) {
+        match self {
+            Self::Guarded(keys) => keys.hang_up().await,
+            Self::Observed(keys) => keys.hang_up().await,
+        }
+    }
+}
+
+/// The way back.
+enum Shown {
+    Guarded(FilterOutput<Keyboard, Display, Book>),
+    Observed(ObservedOutput<Keyboard, Display, Book>),
+}
+
+impl Shown {
+    async fn next(&mut self) -> Option<Output> {
+        match self {
+            Self::Guarded(shown) => shown.next().await,
+            Self::Observed(shown) => shown.next().await,
+        }
+    }
+}
+
 /// A person at a shell.
 pub(super) struct Person {
-    keys: FilterInput<Keyboard>,
+    keys: Keys,
     screen: Arc<Mutex<Vec<u8>>>,
     shown: Arc<Notify>,
     seen: usize,
@@ -258,14 +303,18 @@ impl Person {
         let display = Display { pty: read, delay: start.delay, _child: child };
         let book = Arc::new(Book::default());
         let (rules, judge) = (start.rules, start.judge);
-        let judge = (!start.observe).then(|| -> Arc<dyn Judge> {
-            match rules {
+        let (keys, mut output) = if start.observe {
+            let (keys, output) = observe(keyboard, display, size, Arc::clone(&book));
+            (Keys::Observed(keys), Shown::Observed(output))
+        } else {
+            let judge: Arc<dyn Judge> = match rules {
                 Some(rules) => Arc::new(rules),
                 None => Arc::new(judge.unwrap_or_default()),
-            }
-        });
-        let (keys, mut output) =
-            guard_with(keyboard, display, size, judge, "ssh gw rules", Arc::clone(&book));
+            };
+            let (keys, output) =
+                guard_with(keyboard, display, size, judge, "ssh gw rules", Arc::clone(&book));
+            (Keys::Guarded(keys), Shown::Guarded(output))
+        };
         let (screen, shown) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
         let exit = Arc::new(Mutex::new(None));
         let (to, tell, ended) = (Arc::clone(&screen), Arc::clone(&shown), Arc::clone(&exit));

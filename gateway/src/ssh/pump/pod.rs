@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use crate::bridge::{BridgeError, Exit, Output, ProcessInput, ProcessOutput};
 use crate::commands::Desk;
 use crate::commands::guarded::{ShellInput, ShellOutput};
-use crate::commands::open::{self, FilterInput, FilterOutput};
+use crate::commands::open::{self, FilterInput, FilterOutput, ObservedInput, ObservedOutput};
 use crate::terminal::Size;
 
 /// The pod reads no more.
@@ -112,6 +112,34 @@ impl<I: open::Input> PodInput for FilterInput<I> {
 }
 
 impl<I: open::Input, O: open::Source, D: Desk> PodOutput for FilterOutput<I, O, D> {
+    async fn next(&mut self) -> Option<Output> {
+        Self::next(self).await
+    }
+}
+
+impl<I: open::Input, D: Desk> PodInput for ObservedInput<I, D> {
+    async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
+        Self::write(self, bytes).await.map_err(|_| Closed)
+    }
+
+    async fn eof(&self) -> Result<(), Closed> {
+        Self::eof(self).await.map_err(|_| Closed)
+    }
+
+    fn half_close(&self) -> bool {
+        Self::half_close(self)
+    }
+
+    async fn resize(&self, size: Size) -> Result<(), Closed> {
+        Self::resize(self, size).await.map_err(|_| Closed)
+    }
+
+    async fn hang_up(&self) {
+        Self::hang_up(self).await;
+    }
+}
+
+impl<I: open::Input, O: open::Source, D: Desk> PodOutput for ObservedOutput<I, O, D> {
     async fn next(&mut self) -> Option<Output> {
         Self::next(self).await
     }

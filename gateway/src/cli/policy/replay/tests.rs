@@ -55,6 +55,26 @@ impl Past {
         }
     }
 
+    /// A shell without rules: lines, and the rule's name.
+    fn observed(&self, id: &str, lines: &[(&str, &str)]) {
+        self.session(id, "shell", None, &[]);
+        let line = |(line, rule): &(&str, &str)| {
+            let argv: Vec<&str> =
+                if line.contains([';', '|', '\n']) { Vec::new() } else { line.split(' ').collect() };
+            json!({"at": "2026-11-20T10:00:01Z", "way": "open", "line": line, "argv": argv,
+                "outcome": "allowed", "rule": rule, "assurance": "none"})
+            .to_string()
+                + "\n"
+        };
+        let text: String = lines.iter().map(line).collect();
+        fs::write(self.dir.path().join(format!("rec/2026-11-20/{id}.commands")), text).unwrap();
+    }
+
+    fn proposes(&self, commands: &str) {
+        let policy = POLICY.split("  commands:").next().unwrap();
+        fs::write(self.dir.path().join("policy.yaml"), format!("{policy}  commands: {commands}\n")).unwrap();
+    }
+
     fn report(&self) -> Report {
         let path = self.dir.path().join("policy.yaml");
         let policy = files::read(std::slice::from_ref(&path)).policies.remove(0);
@@ -135,6 +155,62 @@ fn an_exec_from_before_rules_is_judged_by_its_metadata_and_an_old_shell_is_only_
     let report = past.report();
     assert_eq!((report.sessions, report.commands, report.unlisted), (2, 1, 1), "{report:?}");
     assert_eq!(report.refused.len(), 1);
+}
+
+const OBSERVED: [(&str, &str); 9] = [
+    ("ls -l", "no rules"),
+    ("ls | rm x; cat y", "no rules"),
+    ("for f in a\ndo rm $f\ndone", "no rules"),
+    ("rm into a program", "input to a program"),
+    ("rm ahead", "typed ahead"),
+    ("cat a > /srv/b", "no rules"),
+    ("cd /tmp", "no rules"),
+    ("cat hosts", "no rules"),
+    ("eval rm y", "no rules"),
+];
+
+fn refused(report: &Report) -> Vec<(&str, &str)> {
+    report.refused.iter().map(|one| (one.command.as_str(), one.rule.as_str())).collect()
+}
+
+#[test]
+fn a_shell_without_rules_is_judged_line_by_line_as_the_proposed_open_shell_would() {
+    let past = Past::new();
+    past.observed("shell", &OBSERVED);
+    past.proposes("{shell: Open, deny: [{programs: [rm]}]}");
+    let report = past.report();
+    assert_eq!((report.sessions, report.unlisted, report.problems.len()), (1, 0, 0), "{report:?}");
+    let denied: Vec<_> =
+        refused(&report).into_iter().map(|(command, rule)| (command.split(' ').next(), rule)).collect();
+    let rm = (Some("rm"), "deny[0]");
+    assert_eq!(denied, [rm, (Some("for"), "deny[0]"), rm, (Some("eval"), "deny[0]")], "{report:?}");
+    assert!(report.allowed.is_empty(), "what ran is not let run anew: {report:?}");
+}
+
+#[test]
+fn a_proposed_guarded_shell_refuses_what_is_not_in_its_language_too() {
+    let past = Past::new();
+    past.observed("shell", &OBSERVED);
+    past.proposes("{allow: [{programs: [ls]}, {programs: [cat], reads: [/tmp/*]}]}");
+    let report = past.report();
+    let by = |rule: &str| refused(&report).iter().filter(|(_, by)| *by == rule).count();
+    assert_eq!(by("grammar"), 2, "the loop and eval: {report:?}");
+    let named: Vec<_> = refused(&report).into_iter().map(|(command, _)| command).collect();
+    for command in ["rm x", "cat y", "rm ahead", "cat a"] {
+        assert!(named.contains(&command), "{command}: {report:?}");
+    }
+    // Read in the directory that the person had gone to, which the shell does by itself.
+    assert!(!named.iter().any(|command| *command == "cat hosts" || command.starts_with("cd")), "{report:?}");
+    assert!(!named.contains(&"rm into a program"), "{report:?}");
+}
+
+#[test]
+fn an_exec_without_rules_is_judged_by_its_list() {
+    let past = Past::new();
+    past.session("exec", "exec", Some(&["rm", "/srv/x"]), &[("exec", &["rm", "/srv/x"], "allowed")]);
+    past.session("fine", "exec", Some(&["ls"]), &[("exec", &["ls"], "allowed")]);
+    let report = past.report();
+    assert_eq!((report.commands, refused(&report)), (2, vec![("rm /srv/x", "no rule")]), "{report:?}");
 }
 
 #[test]

@@ -136,22 +136,9 @@ impl Reader {
         let lefts: Vec<String> = rows.iter().map(|(_, left)| left.clone()).collect();
         let mut texts: Vec<String> = rows.into_iter().map(|(text, _)| text).collect();
         texts.extend(self.picture.below(row).into_iter().map(|row| row.text));
-        Some(Region { text: self.rows_joined(texts), left: self.rows_joined(lefts), pattern: None })
-    }
-
-    /// Rows as one text. An editor that asks for pastes in brackets can hold line ends, and wraps as terminals do; others
-    /// hold none, and some end each row themselves.
-    fn rows_joined(&self, rows: Vec<String>) -> String {
-        if self.picture.bracketed() {
-            return rows.join("\n");
-        }
-        let last = rows.len().saturating_sub(1);
-        let row = |(n, row): (usize, &String)| {
-            let before = if n == 0 { self.place.prompt.as_str() } else { "" };
-            let filled = self.picture.filled(&format!("{before}{row}"));
-            if n == last { row.clone() } else { filled.get(before.len()..).unwrap_or(row).to_owned() }
-        };
-        rows.iter().enumerate().map(row).collect()
+        let joined =
+            |rows: &[String]| self.picture.view().as_text(rows, &self.place.prompt, self.picture.bracketed());
+        Some(Region { text: joined(&texts), left: joined(&lefts), pattern: None })
     }
 
     /// Where the input begins in a row, behind its prompt.
@@ -171,18 +158,8 @@ impl Reader {
         (squashed(rest) == squashed(self.typed.text())).then_some(at)
     }
 
-    /// In a full-screen program such as tmux: where the input of a shell begins and ends in the row, between the borders of
-    /// its pane.
+    /// In a full-screen program such as tmux: where the input of a shell begins and ends in the row.
     pub(super) fn in_alternate(&self, row: &Row) -> Option<(usize, usize)> {
-        const BORDERS: [char; 4] = ['│', '|', '┃', '║'];
-        let (left, right) = row.text.split_at_checked(row.cursor)?;
-        let end = row.cursor + right.find(['│', '┃', '║']).unwrap_or(right.len());
-        let starts =
-            std::iter::once(0).chain(left.match_indices(BORDERS).map(|(at, border)| at + border.len()));
-        starts.into_iter().find_map(|start| {
-            let segment = row.text.get(start..end)?;
-            let prompt = self.prompts.begins(segment)?;
-            (!segment.is_empty() && prompt > 0).then_some((start + prompt, end))
-        })
+        self.prompts.in_pane(row)
     }
 }

@@ -179,13 +179,3 @@ async fn long_lines_and_wide_characters_are_read() {
         assert_eq!(me.remarks(), [""; 0], "{which:?}");
     }
 }
-
-#[tokio::test]
-async fn nothing_is_held_and_all_is_noted_where_there_are_no_rules() {
-    for which in ALL {
-        let start = Start { observe: true, ..Start::default() };
-        let Some(mut me) = Person::start(which, start).await else { continue };
-        me.runs("echo forbid''den", "forbidden\r\n").await;
-        assert_eq!(me.lines(), ["echo forbid''den"]);
-    }
-}
