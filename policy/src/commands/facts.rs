@@ -221,6 +221,13 @@ impl Facts {
                 }
                 Kind::Form => {
                     let content = value.split_once('=').map_or(value.as_str(), |(_, content)| content);
+                    for (at, head) in content.match_indices("headers=") {
+                        let rest = content.get(at + head.len()..).unwrap_or_default();
+                        if let Some(path) = rest.strip_prefix(['@', '<']) {
+                            let path = path.split(';').next().unwrap_or_default().trim_matches('"');
+                            self.path(path, Access::Read, None);
+                        }
+                    }
                     if let Some(paths) = content.strip_prefix(['@', '<']) {
                         for part in paths.split(',') {
                             let path = part.split(';').next().unwrap_or_default().trim_matches('"');
@@ -247,12 +254,18 @@ impl Facts {
         let last_at = at.len().saturating_sub(1);
         match known.program.operands {
             Operands::Read | Operands::Pattern | Operands::Write | Operands::Mode => {
+                if self.name == "diff" {
+                    self.compared(at);
+                }
                 let skipped = usize::from(
                     matches!(known.program.operands, Operands::Pattern | Operands::Mode) && !pattern,
                 );
                 let writing = matches!(known.program.operands, Operands::Write | Operands::Mode) || writes;
                 for place in at.iter().skip(skipped) {
                     self.operand(*place, if writing { Access::Write } else { Access::Read });
+                }
+                if self.name == "csplit" && !self.seen.iter().any(|seen| seen.is("-f")) {
+                    self.path("xx00", Access::Write, None);
                 }
                 let nowhere = at.len() <= skipped;
                 let around = nowhere && (self.deep || LOOKS_AROUND.contains(&self.name.as_str()));
@@ -291,6 +304,9 @@ impl Facts {
                 for (index, place) in at.iter().enumerate() {
                     self.operand(*place, if index == 0 { Access::Read } else { Access::Write });
                 }
+                if self.name == "split" && at.len() < 2 {
+                    self.path("xaa", Access::Write, None);
+                }
             }
             Operands::Command => self.inner = at.first().copied(),
             Operands::TextCommand => self.inner = at.get(1).copied(),
@@ -300,6 +316,18 @@ impl Facts {
                 for word in self.argv.clone().iter().skip(1) {
                     self.possible(word);
                 }
+            }
+        }
+    }
+
+    /// Of two directories diff compares what is in them, of a file and a directory what is there by that name.
+    fn compared(&mut self, at: &[usize]) {
+        let words: Vec<String> = at.iter().filter_map(|place| self.argv.get(*place)).cloned().collect();
+        for word in &words {
+            let named = words.iter().map(|other| (join(word, last(other)), false));
+            for (written, deep) in named.chain([(format!("{word}/"), true)]).collect::<Vec<_>>() {
+                let path = normal(&written, self.directory.as_deref());
+                self.touched.push(Touched { path, written, access: Access::Read, deep, certain: false });
             }
         }
     }
@@ -340,6 +368,13 @@ impl Facts {
     pub(crate) fn path(&mut self, written: &str, access: Access, place: Option<(usize, usize)>) {
         if written == "-" || written.is_empty() {
             return;
+        }
+        // Scripts such as zgrep put names into texts that are run.
+        if written.chars().any(char::is_control) {
+            self.unknowable = Some(Stop::new(
+                format!("a path with control characters in it: {written:?}"),
+                "rename the file where it is made",
+            ));
         }
         let path = normal(written, self.directory.as_deref());
         if climbs(written) {

@@ -13,6 +13,19 @@ pub(crate) const UNREAD: &[&str] = &[
     "/etc/gshadow*",
     "/etc/ssh/ssh_host_*",
     "/etc/ssl/private/**",
+    "/etc/security/opasswd*",
+    "/etc/pki/tls/private/**",
+    "/etc/letsencrypt/live/**",
+    "/etc/letsencrypt/archive/**",
+    "/etc/wireguard/**",
+    "/etc/rancher/**",
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/run/containerd/**",
+    "/run/crio/**",
+    "/run/podman/**",
+    "/var/run/containerd/**",
+    "/var/run/crio/**",
     "/etc/krb5.keytab",
     "/proc/*/environ",
     "/proc/*/task/*/environ",
@@ -31,6 +44,7 @@ pub(crate) const UNREAD: &[&str] = &[
     "/proc/*/task/*/exe",
     "/dev/fd/**",
     "/proc/kcore",
+    "/proc/vmcore",
     "/proc/kallsyms",
     "/proc/kmsg",
     "/proc/keys",
@@ -50,6 +64,16 @@ pub(crate) const UNREAD: &[&str] = &[
     "/dev/dm-*",
     "/dev/mapper/**",
     "/dev/loop*",
+    "/dev/md*",
+    "/dev/mmcblk*",
+    "/dev/nbd*",
+    "/dev/rbd*",
+    "/dev/pmem*",
+    "/dev/zram*",
+    "/dev/ram*",
+    "/dev/sr*",
+    "/dev/root",
+    "/dev/block/**",
     "/dev/disk/**",
     "/root/.ssh/**",
     "/home/*/.ssh/**",
@@ -61,6 +85,10 @@ pub(crate) const UNREAD: &[&str] = &[
     "/home/*/.gnupg/**",
     "/root/.config/gcloud/**",
     "/home/*/.config/gcloud/**",
+    "/root/.config/gh/**",
+    "/home/*/.config/gh/**",
+    "/root/.azure/**",
+    "/home/*/.azure/**",
     "**/.ssh/id_*",
     "**/.kube/config",
     "**/.docker/config.json",
@@ -73,6 +101,16 @@ pub(crate) const UNREAD: &[&str] = &[
     "**/.bash_history",
     "**/.psql_history",
     "**/.mysql_history",
+    "**/.sh_history",
+    "**/.ash_history",
+    "**/.zsh_history",
+    "**/.python_history",
+    "**/.node_repl_history",
+    "**/.rediscli_history",
+    "**/.sqlite_history",
+    "**/.mylogin.cnf",
+    "**/.npmrc",
+    "**/.pypirc",
 ];
 
 /// Read, but not written: programs, libraries, accounts, and what programs read before they begin.
@@ -122,6 +160,35 @@ pub(crate) const UNWRITTEN: &[&str] = &[
     "/etc/security/**",
     "/etc/nsswitch.conf",
     "/etc/init.d/**",
+    "/etc/inittab",
+    "/etc/inetd.conf",
+    "/etc/xinetd*/**",
+    "/etc/runit/**",
+    "/etc/s6*/**",
+    "/etc/services.d/**",
+    "/etc/cont-init.d/**",
+    "/etc/supervisor*",
+    "/etc/supervisor*/**",
+    "/etc/alternatives/**",
+    "/etc/logrotate*",
+    "/etc/logrotate.d/**",
+    "/etc/anacrontab",
+    "/etc/periodic/**",
+    "/var/spool/at/**",
+    "/etc/udev/**",
+    "/etc/network/**",
+    "/etc/dhcp/**",
+    "/etc/modprobe.d/**",
+    "/etc/apt/**",
+    "/etc/dpkg/**",
+    "/etc/update-motd.d/**",
+    "/etc/aliases",
+    "/etc/hosts.allow",
+    "/etc/hosts.deny",
+    "/etc/ssl/openssl.cnf",
+    "/etc/tmux.conf",
+    "/etc/screenrc",
+    "/etc/nanorc",
     "/etc/systemd/**",
     "/etc/rc*",
     "/etc/vim/**",
@@ -170,6 +237,14 @@ pub(crate) const UNWRITTEN: &[&str] = &[
     "**/.gdbinit",
     "**/.rediscli*",
     "**/.digrc",
+    "**/.jq",
+    "**/.jq/**",
+    "**/.tmux.conf",
+    "**/.screenrc",
+    "**/.nanorc",
+    "**/.xprofile",
+    "**/.pam_environment",
+    "**/.local/bin/**",
     "**/authorized_keys*",
 ];
 
@@ -182,7 +257,7 @@ const WITHOUT_HOMES: [&str; 2] = ["/var/log", "/usr/share"];
 
 /// Whether a path is one of those that every process has and that hold nothing.
 pub(crate) fn harmless(path: &str) -> bool {
-    HARMLESS.contains(&path) || path == "/dev/shm" || path.starts_with("/dev/shm/")
+    HARMLESS.contains(&path)
 }
 
 /// The lists that hold.
@@ -233,7 +308,8 @@ impl Protected {
                 &rooted
             }
         };
-        if harmless(path) {
+        // Memory that processes share: no device, so that rules may open it; they have to say so.
+        if harmless(path) || path == "/dev/shm" || path.starts_with("/dev/shm/") {
             return None;
         }
         let unread = if touched.access == Access::Write { &[] } else { self.unread.as_slice() };
@@ -258,5 +334,5 @@ pub(crate) fn reached(pattern: &PathPattern, path: &str, touched: &Touched) -> b
     let homeless = WITHOUT_HOMES
         .iter()
         .any(|tree| path.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    pattern.continues(path) || (touched.access == Access::Read && !homeless)
+    pattern.continues(path) || (touched.access == Access::Read && touched.certain && !homeless)
 }

@@ -108,7 +108,7 @@ fn observe() -> Vec<RuleInput> {
         // The JVM.
         any("jps jstack jstat jcmd").reads(&[]),
         any("jmap").flags("-histo -finalizerinfo -clstats"),
-        any("jinfo").flags("-flags"),
+        any("jinfo").flags("-flags!"),
     ]
 }
 

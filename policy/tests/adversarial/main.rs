@@ -2,6 +2,7 @@
 //!
 //! An attempt is a line of `attempts.txt`: its name, how it is made, and its text. `shell` is typed into the guarded shell
 //! (parsed, expanded, judged: every command of it), `exec` is words by blanks, `bytes` is what arrives before it is text.
+//! `named` is typed as well, where a rule allows its program and says nothing more.
 //! Escapes are Rust's (`\u{200b}`, `\x00`, `\n`, `\\`). Behind ` => ` stands what runs instead where the attempt is made
 //! harmless rather than refused.
 
@@ -58,8 +59,8 @@ fn rules() -> Commands {
             RuleInput {
                 writes: Some(words(&["/tmp/**"])),
                 ..rule(&[
-                    "tar", "cp", "mv", "rm", "tee", "touch", "split", "gzip", "dd", "install", "chmod",
-                    "mkdir",
+                    "tar", "cp", "mv", "rm", "tee", "touch", "split", "csplit", "gzip", "dd", "install",
+                    "chmod", "mkdir",
                 ])
             },
             RuleInput {
@@ -151,6 +152,14 @@ fn exec(commands: &Commands, text: &str) -> Result<Vec<Vec<String>>, String> {
     Ok(vec![verdict.cleared.ok_or(format!("{}: {}", verdict.rule, verdict.why))?.argv().to_vec()])
 }
 
+/// Under a rule that names the program and nothing else. One that could never keep its word is not taken.
+fn named(text: &str) -> Result<Vec<Vec<String>>, String> {
+    let program = text.split(' ').next().unwrap_or_default();
+    let input = CommandsInput { allow: vec![rule(&[program, "cat"])], ..CommandsInput::default() };
+    let commands = Commands::parse(&input).map_err(|(field, problem)| format!("{field}: {problem}"))?;
+    shell(&commands, text)
+}
+
 /// Rust's escapes, into bytes.
 fn unescaped(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
@@ -196,6 +205,7 @@ fn adversarial() {
             Ok(_) if how == "bytes" => panic!("{name} is text"),
             Ok(text) if how == "exec" => exec(&commands, &text),
             Ok(text) if how == "shell" => shell(&commands, &text),
+            Ok(text) if how == "named" => named(&text),
             Ok(_) => panic!("{name}: {how}"),
         };
         match (outcome, harmless) {
@@ -226,6 +236,8 @@ fn what_people_need_still_runs() {
         "cp x /tmp/x",
         "sort -o x ./x",
         "kill -HUP 1; ps -ef",
+        "diff /app/a /app/b",
+        "md5sum /var/log/a; getent hosts db; who -m",
         "cd=1 true || ls",
     ] {
         let outcome = shell(&commands, line);

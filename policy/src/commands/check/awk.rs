@@ -6,9 +6,22 @@ use crate::commands::facts::Facts;
 const ADVICE: &str = "of awk, print, comparisons before `{`, and arithmetic are let through; otherwise use `grep`, `cut` or `sed`";
 
 /// Words that reach out of the program.
-const WORDS: [&str; 14] = [
-    "system", "getline", "close", "fflush", "ARGV", "ARGC", "ARGIND", "ENVIRON", "SYMTAB", "FUNCTAB",
-    "PROCINFO", "function", "func", "BINMODE",
+const WORDS: [&str; 15] = [
+    "system",
+    "getline",
+    "close",
+    "fflush",
+    "ARGV",
+    "ARGC",
+    "ARGIND",
+    "ENVIRON",
+    "SYMTAB",
+    "FUNCTAB",
+    "PROCINFO",
+    "extension",
+    "function",
+    "func",
+    "BINMODE",
 ];
 
 pub(super) fn look(facts: &mut Facts) {

@@ -39,6 +39,7 @@ pub(super) fn look(facts: &mut Facts, known: &'static Known, operands: &[usize])
     if facts.name == "dd" {
         small::dd(facts);
     }
+    small::elsewhere(facts);
 }
 
 /// It changes something that is not a file: rules without flags do not let it pass.

@@ -37,7 +37,8 @@ pub(super) fn plus(facts: &mut Facts) {
         word.strip_prefix('+').is_some_and(|command| {
             let jump =
                 matches!(command, "" | "G" | "F" | "g") || command.bytes().all(|byte| byte.is_ascii_digit());
-            !jump && !command.starts_with(['/', '?'])
+            let chained = command.contains('|') || command.chars().any(char::is_control);
+            !jump && (chained || !command.starts_with(['/', '?']))
         })
     });
     if let Some(typed) = typed.cloned() {
@@ -187,6 +188,13 @@ pub(super) fn url(facts: &mut Facts) {
     let mut given = facts.operands.clone();
     given.extend(facts.seen.iter().filter(|seen| seen.is("--url")).filter_map(|seen| seen.value.clone()));
     for url in given {
+        if url.starts_with('@') {
+            return unknowable(
+                facts,
+                "the addresses would come from a file",
+                "write `http://HOST:PORT/PATH`",
+            );
+        }
         let lower = url.to_ascii_lowercase();
         let rest = match lower.split_once("://") {
             Some(("http" | "https", rest)) => rest,
@@ -243,6 +251,27 @@ pub(super) fn url(facts: &mut Facts) {
         let before = std::mem::replace(&mut facts.deep, true);
         facts.path(&here, Access::Write, None);
         facts.deep = before;
+    }
+}
+
+/// Words that bring more words from a file, or lead to another machine.
+pub(super) fn elsewhere(facts: &mut Facts) {
+    let any = |fits: fn(&str) -> bool| facts.operands.iter().any(|word| fits(word));
+    let (file, machine) = match facts.name.as_str() {
+        "strings" | "jcmd" => (any(|word| word.starts_with('@')), false),
+        "jps" => (false, !facts.operands.is_empty()),
+        "jstat" | "jstack" | "jmap" | "jinfo" => (false, any(|word| word.contains(['@', ':', '/']))),
+        _ => return,
+    };
+    if file {
+        starts(facts, "`@` reads more words from a file", "write `./@…` for a file of that name");
+    }
+    if machine {
+        unknowable(
+            facts,
+            format!("`{}` would load classes from another machine", facts.name),
+            "name a process of this container by its number",
+        );
     }
 }
 

@@ -21,8 +21,8 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("man info apropos whatis", Syntax::Gnu, Operands::Text, "").always("read the manual where you are; here, `PROGRAM --help`"),
     program("zless zmore bzless bzmore xzless xzmore pager", Syntax::Gnu, Operands::Read, "").always("use `zcat FILE | less`"),
     // Restricted: no programs; but any file can be opened and written from inside.
-    program("vim view vimdiff", Syntax::Gnu, Operands::Read, "-R -Z -m -M -n -N -C -b -l -y -e -E -v -x:writes -g -f -h/--help --version -o?=num -O?=num -p?=num -d -V?=text -t=text:starts -q=read \
-        -r=read -L=read -T=text -c=text:starts --cmd=text:starts -s=read:starts -S=read:starts -u=read:starts -U=read:starts -i=read -w=write -W=write --noplugin --clean --startuptime=write --servername=text:starts --remote:starts")
+    program("vim view vimdiff", Syntax::Gnu, Operands::Read, "-R -Z -m -M -n -N -C -b -l -y -e -E -v -x:writes -g -f -h/--help --version -o?=num -O?=num -p?=num -d -V?=text:starts -t=text:starts -q=read \
+        -r=read -L=read -T=text -c=text:starts --cmd=text:starts -s=read:starts -S=read:starts -u=read:starts -U=read:starts -i=write -w=write -W=write --noplugin --clean --startuptime=write --servername=text:starts --remote:starts")
     .starts(Starts::Closed { before: &[], behind: &["-Z"], open: "inside it any file can be opened and written" })
     .check(Check::Plus),
     program("vi nvi elvis ex ed red nvim rvim rview nano pico emacs joe jed micro mcedit mc ne helix hx kak sensible-editor editor vipw vigr visudo sudoedit", Syntax::Gnu, Operands::Write, "").always(EDITOR),

@@ -129,7 +129,8 @@ pub(super) const PROGRAMS: &[Program] = &[
         Operands::Write,
         "-m/--mode=text -p/--parents -v/--verbose -Z --help --version",
     ),
-    program("mknod", Syntax::Gnu, Operands::Write, "-m/--mode=text -Z --help --version"),
+    program("mknod", Syntax::Gnu, Operands::Write, "-m/--mode=text -Z --help --version")
+        .always("devices are the node's; a pipe is made with `mkfifo`"),
     program(
         "touch",
         Syntax::Gnu,

@@ -28,7 +28,7 @@ const WGET: &str = "-V/--version -h/--help -b/--background:writes -e/--execute=t
     -w/--wait=num --waitretry=num --limit-rate=text -Q/--quota=text --bind-address=text -4/--inet4-only -6/--inet6-only --user=text \
     --password=secret --ask-password --use-askpass=text:starts --no-proxy --http-user=text --http-password=secret --no-cache \
     --header=text --max-redirect=num --proxy-user=text --proxy-password=secret --referer=text --save-headers -U/--user-agent=text \
-    --no-http-keep-alive --load-cookies=read --save-cookies=write --post-data=text:change --post-file=read:change --method=text \
+    --no-http-keep-alive --load-cookies=read --save-cookies=write --post-data=text:change --post-file=read:change --method=text:change \
     --body-data=text:change --body-file=read:change --content-disposition:writes --content-on-error --secure-protocol=text \
     --no-check-certificate --certificate=read --private-key=read --ca-certificate=read --ca-directory=read -P/--directory-prefix=into \
     -r/--recursive:deep:writes -m/--mirror:deep:writes -k -p -np -Y=text";
@@ -53,13 +53,13 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("dig", Syntax::LongDash, Operands::Text, "-4 -6 -b=text -c=text -f=read -h -i -k=read -m -p=num -q=text -r -t=text -u -v -x=text -y=secret"),
     program("host", Syntax::Gnu, Operands::Text, "-a -A -c=text -C -d -i -l -m=text -N=num -p=num -r -R=num -s -t=text -T -U -v -V -w -W=num -4 -6"),
     program("nslookup", Syntax::LongDash, Operands::Text, "-type=text -query=text -port=num -timeout=num -retry=num -debug -class=text -version"),
-    program("getent", Syntax::Gnu, Operands::Text, "-s/--service=text -i/--no-idn -? -V").check(Check::Getent),
+    program("getent", Syntax::Gnu, Operands::Text, "-s/--service=text:starts -i/--no-idn -? -V").check(Check::Getent),
     program("ping ping4 ping6 arping", Syntax::Gnu, Operands::Text, "-4 -6 -a -A -b -B -c=num -C -d -D -e=num -f:change -F=text -h -H -i=text -I=text -l=num:change \
         -L -m=num -M=text -n -N=text -O -p=text -q -Q=text -r -R -s=num -S=num -t=num -T=text -U -v -V -w=num -W=num"),
     program("traceroute traceroute6 tracepath mtr", Syntax::Gnu, Operands::Text, "-4 -6 -b -d -f/--first=num -F -g=text -i/--interface=text -I/--icmp -l=num -m/--max-hops=num \
         -n/--no-dns -N=num -p/--port=num -q/--queries=num -r/--report -c/--report-cycles=num -s=text -t=num -T/--tcp -U/--udp -V/--version -w=text -z=num --json"),
     program("nc ncat netcat nc.openbsd nc.traditional", Syntax::Gnu, Operands::Text, "-4 -6 -b -c/--sh-exec=text:starts -C -d -D -e/--exec=text:starts --lua-exec=read:starts -F -h/--help \
-        -I=num -i=text -k/--keep-open:change -l/--listen:change -L:change -m=num -M=num -n -N -O=num -o=write -p=num -P=text -q=num -r -S -s=text -t -T=text -U -u -V=num -v -w=text -W=num \
+        -I=num -i=text -k/--keep-open:change -l/--listen:change -L:change -m=num -M=num -n -N -O=num -o=write -p=num -P=text -q=num -r -S -s=text -t -T=text -U:change -u -V=num -v -w=text -W=num \
         -X=text:change -x=text:change -z -Z"),
     program("telnet", Syntax::Gnu, Operands::Text, "").always("to see whether a port answers: `nc -z -w 3 HOST PORT`"),
     program("tcpdump", Syntax::Gnu, Operands::Text, "-A -b/--dont-resolve -B/--buffer-size=num -c=num --count -C=num -d -D/--list-interfaces -e -E=text -f -F=read -G=num -h/--help \

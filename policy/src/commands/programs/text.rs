@@ -64,7 +64,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("strings", Syntax::Gnu, Operands::Read, "-a/--all -d/--data -f/--print-file-name -n/--bytes=num -t/--radix=text -o \
         -e/--encoding=text -w -s=text -NUM --help"),
     program("md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum", Syntax::Gnu, Operands::Read, "-b/--binary \
-        -c/--check --tag -t/--text -z/--zero --ignore-missing --quiet --status --strict -w/--warn -a/--algorithm=text -r -s --help --version"),
+        -c/--check:starts --tag -t/--text -z/--zero --ignore-missing --quiet --status --strict -w/--warn -a/--algorithm=text -r -s --help --version"),
     program("base64 base32", Syntax::Gnu, Operands::Read, "-d/--decode -i/--ignore-garbage -w/--wrap=num --help --version"),
     program("split", Syntax::Gnu, Operands::Filter, "-a/--suffix-length=num --additional-suffix=text -b/--bytes=text -C/--line-bytes=text \
         -d/--numeric-suffixes?=text:bare -x/--hex-suffixes?=text:bare -e/--elide-empty-files --filter=text:starts -l/--lines=num -n/--number=text \

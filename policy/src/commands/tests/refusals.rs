@@ -341,6 +341,21 @@ fn the_environment_is_not_shown() {
 }
 
 #[test]
+fn memory_that_processes_share_is_opened_only_where_a_rule_says_so() {
+    let rule = |path: &str| RuleInput {
+        programs: vec!["cat".to_owned()],
+        reads: Some(vec![path.to_owned()]),
+        ..RuleInput::default()
+    };
+    let commands = |path: &str| {
+        Commands::parse(&CommandsInput { allow: vec![rule(path)], ..CommandsInput::default() }).unwrap()
+    };
+    assert!(judged(&commands("/var/log/**"), "cat /dev/shm/ore").cleared.is_none());
+    assert!(judged(&commands("/dev/shm/**"), "cat /dev/shm/ore").cleared.is_some());
+    assert!(judged(&commands("/var/log/**"), "cat /dev/null").cleared.is_some());
+}
+
+#[test]
 fn a_refusal_is_one_line_whatever_was_typed() {
     let commands = sets(&["debug"]);
     for argv in [
