@@ -204,8 +204,9 @@ pub(super) fn text(topic: Topic) -> String {
 
 fn overview() -> String {
     let mut text = "Type after `ssh prod-gw`:\n".to_owned();
+    let width = Verb::ALL.iter().map(|verb| verb.name().len()).max().unwrap_or_default();
     for verb in Verb::ALL {
-        let _ = writeln!(text, "  {:<10}{}", verb.name(), page(verb).about);
+        let _ = writeln!(text, "  {:<width$}  {}", verb.name(), page(verb).about);
     }
     text.push_str(
         "\n`help COMMAND` shows its flags and examples; `help targets`, `help tunnels` and `help status`\n",
@@ -279,6 +280,18 @@ mod tests {
                 assert!(line.chars().count() <= 112 && !line.ends_with(' '), "{topic:?}: {line:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_each_verb_is_for_stands_in_one_column() {
+        let overview = text(Topic::Overview);
+        let columns = Verb::ALL.map(|verb| {
+            let line = overview.lines().find(|line| line.ends_with(page(verb).about)).unwrap();
+            let (name, about) = line.trim_start().split_once("  ").unwrap();
+            assert_eq!((name, about.trim_start()), (verb.name(), page(verb).about));
+            line.len() - page(verb).about.len()
+        });
+        assert!(columns.iter().all(|column| *column == columns[0]), "{columns:?}");
     }
 
     #[test]
