@@ -34,11 +34,10 @@ const POLICY_DEPENDENCIES: [&str; 10] = [
     "k8s-openapi",
 ];
 
-/// Commands that no rule judged, and the only rooms that may make them: where no rules filter, where somebody approved
-/// one, and where the gateway itself is the shell.
-const UNJUDGED: [(&str, &[&str]); 3] = [
+/// Commands that no rule judged, and the only rooms that may make them: where no rules filter, and where the
+/// container's own shell is started.
+const UNJUDGED: [(&str, &[&str]); 2] = [
     ("Cleared::unfiltered", &["ssh/ruled.rs", "commands/open/judged.rs"]),
-    ("Cleared::approved", &["ssh/ruled.rs", "commands/guarded/denied.rs"]),
     ("Own::Shell", &["ssh/rooms.rs", "bridge/shell.rs"]),
 ];
 

@@ -25,10 +25,11 @@ const SPDY: &str = "portforward.k8s.io";
 const SPDY_IN_WEBSOCKET: &str = "SPDY/3.1+portforward.k8s.io";
 
 /// How long is waited at least for the kubelet to say that nobody listens. It answers at once when so, and says nothing when
-/// the connection stands; SSH can tell a refusal only before a channel is open.
-const REFUSAL: Duration = Duration::from_millis(60);
+/// the connection stands; SSH can tell a refusal only before a channel is open. Only the first connection to a port
+/// waits ([`Standing`]), and a busy node takes its time.
+const REFUSAL: Duration = Duration::from_millis(200);
 /// And at most.
-const SLOWEST_REFUSAL: Duration = Duration::from_millis(500);
+const SLOWEST_REFUSAL: Duration = Duration::from_secs(1);
 
 /// One TCP connection to a pod.
 #[derive(Debug)]

@@ -29,14 +29,14 @@ pub(super) async fn clear(
     terminal: bool,
 ) -> Result<Cleared, No> {
     let Some(commands) = commands else { return unruled(desk, argv).await };
-    let invocation = Invocation { argv: argv.clone(), terminal, ..Invocation::default() };
+    let invocation = Invocation { argv, terminal, ..Invocation::default() };
     let verdict = commands.judge(&invocation, Way::Exec);
     let line = shell_words::join(&verdict.shown);
     if let Some(cleared) = verdict.cleared.clone() {
         desk.note(note(line, verdict, None)).await?;
         return Ok(cleared);
     }
-    if commands.on_denied() == OnDenied::Ask && verdict.can_be_asked {
+    if let (OnDenied::Ask, Some(once)) = (commands.on_denied(), verdict.once.clone()) {
         output.say(&no_text(&verdict)).await;
         let (said, mut told) = tokio::sync::mpsc::channel(1);
         let tell = move |text: String| drop(said.try_send(text));
@@ -55,7 +55,7 @@ pub(super) async fn clear(
             Some(Answer::Approved { by }) => {
                 desk.note(note(line, verdict, Some(by.clone()))).await?;
                 output.say(&format!("{by} let it pass, once")).await;
-                Ok(Cleared::approved(argv))
+                Ok(once.approved())
             }
             Some(Answer::Denied(why)) => {
                 desk.note(note(line, verdict, None)).await?;
@@ -87,7 +87,7 @@ async fn unruled(desk: &Counter, argv: Vec<String>) -> Result<Cleared, No> {
             instead: None,
             assurance: Assurance::Guardrail { because: NO_RULES.to_owned() },
             shown,
-            can_be_asked: false,
+            once: None,
         };
         desk.note(note(line, verdict, None)).await?;
     }

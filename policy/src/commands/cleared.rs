@@ -98,11 +98,23 @@ impl Cleared {
     pub const fn unfiltered(argv: Vec<String>) -> Self {
         Self::new(argv)
     }
+}
 
-    /// One that an approver let pass, once, exactly as it was shown.
+/// A command that a rule denied, exactly as it was judged. Somebody may let it pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    argv: Vec<String>,
+}
+
+impl Once {
+    pub(super) const fn new(argv: Vec<String>) -> Self {
+        Self { argv }
+    }
+
+    /// An approver let it pass, once.
     #[must_use]
-    pub const fn approved(argv: Vec<String>) -> Self {
-        Self::new(argv)
+    pub fn approved(self) -> Cleared {
+        Cleared::new(self.argv)
     }
 }
 

@@ -13,8 +13,8 @@ use super::protected::Protected;
 use super::reading::{Layer, Reading, Role, read};
 use super::rule::{Misfit, Rule};
 use super::{
-    Assurance, Cleared, CommandsInput, Invocation, OnDenied, OnLostTrack, ShellKind, Verdict, Way, named,
-    shown,
+    Assurance, Cleared, CommandsInput, Invocation, OnDenied, OnLostTrack, Once, ShellKind, Verdict, Way,
+    named, shown,
 };
 
 /// Valid rules. Cheap to clone behind an `Arc`; deciding allocates little.
@@ -229,7 +229,7 @@ impl Commands {
                 why: String::new(),
                 instead: None,
                 shown,
-                can_be_asked: false,
+                once: None,
             },
             Err(No { rule, stop, can_be_asked }) => Verdict {
                 cleared: None,
@@ -238,7 +238,7 @@ impl Commands {
                 instead: stop.instead.as_deref().map(shown::sentence),
                 assurance: worth(self.around(), way),
                 shown,
-                can_be_asked,
+                once: can_be_asked.then(|| Once::new(invocation.argv.clone())),
             },
         }
     }

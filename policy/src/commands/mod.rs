@@ -26,7 +26,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use cleared::{Carrier, Cleared, Own};
+pub use cleared::{Carrier, Cleared, Once, Own};
 pub use input::{CommandsInput, RuleInput};
 pub use judge::{Commands, RuleSummary};
 pub use named::{BUILT_IN_SETS, NamedSet, SetInput};
@@ -126,6 +126,6 @@ pub struct Verdict {
     pub assurance: Assurance,
     /// The command with its secrets blotted out, for events and people.
     pub shown: Vec<String>,
-    /// Whether an approval could let it pass: a rule said no, rather than that it cannot be known what would run.
-    pub can_be_asked: bool,
+    /// What an approval could let pass: a rule said no, rather than that it cannot be known what would run.
+    pub once: Option<Once>,
 }

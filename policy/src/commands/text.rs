@@ -4,7 +4,7 @@
 //! who wants to get around this does.
 
 use super::paths::normal;
-use super::{Assurance, Commands, Invocation, Verdict, Way, shown};
+use super::{Assurance, Commands, Invocation, Once, Verdict, Way, shown};
 use crate::line::{Field, RedirectTo, Script, Simple, Survey, Variables, Word, expand, survey};
 
 /// What a shell does itself, without any harm.
@@ -101,7 +101,7 @@ impl Commands {
             cleared: None,
             rule: "environment".to_owned(),
             why,
-            can_be_asked: true,
+            once: Some(Once::new(invocation.argv.clone())),
             ..passed(invocation, "")
         })
     }
@@ -142,7 +142,7 @@ impl Commands {
                     "type it out, one command after the other, without variables, functions or substitutions"
                         .to_owned(),
                 ),
-                can_be_asked: false,
+                once: None,
                 shown: shown::blotted(&words),
                 ..verdict
             };
@@ -161,7 +161,7 @@ fn passed(invocation: &Invocation, rule: &str) -> Verdict {
             because: "in the container's own shell the typed line is read from the screen".to_owned(),
         },
         shown: shown::blotted(&invocation.argv),
-        can_be_asked: false,
+        once: None,
     }
 }
 

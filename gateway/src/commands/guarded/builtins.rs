@@ -92,7 +92,7 @@ pub(super) fn note(directory: Option<String>, planned: &Planned) -> Option<Note>
         instead: None,
         assurance: Assurance::Boundary,
         shown: blotted(&words),
-        can_be_asked: false,
+        once: None,
     };
     Some(Note { own, ..denied::note(directory, verdict, None) })
 }

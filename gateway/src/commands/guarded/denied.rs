@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use sallyport_policy::commands::{Assurance, Cleared, Invocation, OnDenied, Verdict, Way};
+use sallyport_policy::commands::{Assurance, Invocation, OnDenied, Once, Verdict, Way};
 use sallyport_policy::line::{self, LineError, MOST_COMMANDS, Survey};
 use tokio::sync::mpsc;
 
@@ -69,9 +69,11 @@ impl<C: Container, D: Desk> Shell<C, D> {
         let bare = planned.input == Source::Nothing
             && planned.files.is_empty()
             && planned.invocation.environment.is_empty();
-        if self.commands.on_denied() == OnDenied::Ask && verdict.can_be_asked && self.terminal {
+        if let (OnDenied::Ask, Some(once), true) =
+            (self.commands.on_denied(), verdict.once.clone(), self.terminal)
+        {
             if alone && bare {
-                return self.ask(*planned, *verdict).await;
+                return self.ask(*planned, *verdict, once).await;
             }
             self.say("an approver is asked about one command alone, without files and variables").await?;
         }
@@ -89,7 +91,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
     }
 
     /// Puts one command to an approver and waits; Ctrl-C gives up.
-    async fn ask(&mut self, planned: Planned, verdict: Verdict) -> Result<(), Over> {
+    async fn ask(&mut self, planned: Planned, verdict: Verdict, once: Once) -> Result<(), Over> {
         let (told, mut heard) = mpsc::channel(4);
         let tell = move |text: String| drop(told.try_send(text));
         let line = shown(&verdict);
@@ -119,9 +121,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
             Some(Answer::Approved { by }) => {
                 self.desk.note(note(directory, verdict, Some(by.clone()))).await?;
                 self.say(format!("{by} let it pass, once")).await?;
-                let mut planned = planned;
-                planned.cleared = Some(Cleared::approved(planned.argv.clone()));
-                let status = self.step(vec![planned]).await?;
+                let cleared = Some(once.approved());
+                let status = self.step(vec![Planned { cleared, ..planned }]).await?;
                 self.state.end(status);
                 Ok(())
             }
@@ -158,7 +159,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
             instead: None,
             assurance: Assurance::Boundary,
             shown: if shown.is_empty() { vec!["(unreadable)".to_owned()] } else { shown },
-            can_be_asked: false,
+            once: None,
         }
     }
 }

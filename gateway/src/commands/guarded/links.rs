@@ -43,7 +43,7 @@ pub(super) async fn judge<C: Container>(
     behind.why = format!("`{from}` leads to `{to}`: {}", behind.why);
     behind.shown = verdict.shown;
     // Where a path leads later is nothing that anybody could approve now.
-    behind.can_be_asked = false;
+    behind.once = None;
     Ok(behind)
 }
 

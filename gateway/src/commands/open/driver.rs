@@ -120,7 +120,8 @@ impl<I: Input, D: Desk> Driver<I, D> {
     ) -> Result<(), Over> {
         let why = refusal(command, verdict);
         let line = judged.line.clone();
-        if on == OnDenied::Ask && judged.commands.iter().all(|(_, v)| v.cleared.is_some() || v.can_be_asked) {
+        if on == OnDenied::Ask && judged.commands.iter().all(|(_, v)| v.cleared.is_some() || v.once.is_some())
+        {
             match self.ask(&line, verdict).await {
                 Answer::Approved { by } => {
                     self.notes(judged, Some(by.clone())).await?;

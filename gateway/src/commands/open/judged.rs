@@ -134,7 +134,7 @@ pub(super) fn unjudged(line: &str, rule: &str) -> Verdict {
         instead: None,
         assurance: Assurance::Guardrail { because: "it was read from the screen".to_owned() },
         shown: Vec::new(),
-        can_be_asked: false,
+        once: None,
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) fn cannot_know(why: String, instead: Option<String>) -> Verdict {
         instead,
         assurance: Assurance::Guardrail { because: "it was read from the screen".to_owned() },
         shown: Vec::new(),
-        can_be_asked: false,
+        once: None,
     }
 }
 

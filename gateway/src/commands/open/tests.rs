@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sallyport_policy::commands::{Commands, OnDenied, OnLostTrack, Verdict};
+use sallyport_policy::commands::{
+    Commands, CommandsInput, Invocation, OnDenied, OnLostTrack, RuleInput, Verdict, Way,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
@@ -57,6 +59,14 @@ impl Which {
     }
 }
 
+/// A real rule's no, which somebody could let pass.
+fn denied(word: &str) -> Verdict {
+    let deny = vec![RuleInput { programs: vec!["rm".to_owned()], ..RuleInput::default() }];
+    let rules = Commands::parse(&CommandsInput { deny, ..CommandsInput::default() }).unwrap();
+    let argv = vec!["rm".to_owned(), word.to_owned()];
+    rules.judge(&Invocation { argv, ..Invocation::default() }, Way::Open)
+}
+
 /// Says no to lines with a word in them.
 pub(super) struct No {
     pub(super) word: &'static str,
@@ -74,7 +84,7 @@ impl Judge for No {
     fn judge(&self, text: &str) -> Judged {
         let verdict = if text.contains(self.word) {
             Verdict {
-                can_be_asked: true,
+                once: denied(text).once,
                 ..cannot_know("it says no".to_owned(), Some("say something else".to_owned()))
             }
         } else {

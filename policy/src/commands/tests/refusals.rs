@@ -13,7 +13,7 @@ fn refused_by(commands: &Commands, line: &str) -> String {
 fn what_no_rule_allows_is_refused_and_the_hint_says_what_is() {
     let verdict = judged(&sets(&["observe"]), "rm -rf /tmp/x");
     assert_eq!((verdict.rule.as_str(), verdict.why.as_str()), ("no rule", "no rule allows `rm`"));
-    assert!(verdict.can_be_asked && verdict.instead.unwrap().starts_with("what may run: "));
+    assert!(verdict.once.is_some() && verdict.instead.unwrap().starts_with("what may run: "));
     let nothing = Commands::parse(&CommandsInput::default()).unwrap();
     let verdict = judged(&nothing, "ls");
     assert!(verdict.cleared.is_some() && matches!(verdict.assurance, Assurance::Guardrail { .. }));
@@ -36,7 +36,7 @@ fn programs_that_start_others_are_refused_with_what_to_type_instead() {
         ("strace -p 1", "wchan"),
     ] {
         let verdict = judged(&commands, line);
-        assert!(verdict.cleared.is_none() && !verdict.can_be_asked, "{line}: {verdict:?}");
+        assert!(verdict.cleared.is_none() && verdict.once.is_none(), "{line}: {verdict:?}");
         assert!(verdict.instead.as_deref().unwrap_or_default().contains(instead), "{line}: {verdict:?}");
     }
 }
@@ -281,18 +281,18 @@ fn what_cannot_be_known_cannot_be_asked_for_either() {
     ] {
         let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
         let verdict = commands.judge(&Invocation { argv: argv.clone(), ..Invocation::default() }, Way::Exec);
-        assert!(verdict.cleared.is_none() && !verdict.can_be_asked, "{argv:?}");
+        assert!(verdict.cleared.is_none() && verdict.once.is_none(), "{argv:?}");
     }
     let long = Invocation {
         argv: vec!["cat".to_owned(); 5000],
         directory: Some("/".to_owned()),
         ..Invocation::default()
     };
-    assert!(!commands.judge(&long, Way::Exec).can_be_asked);
+    assert!(commands.judge(&long, Way::Exec).once.is_none());
     for line in ["tool a/../b", "tool --x=a/..", "find . -exec {} ;", "find . -exec cat {}", "ln -s a /app/b"]
     {
         let verdict = judged(&commands, line);
-        assert!(verdict.cleared.is_none() && !verdict.can_be_asked, "{line}: {verdict:?}");
+        assert!(verdict.cleared.is_none() && verdict.once.is_none(), "{line}: {verdict:?}");
     }
     let nowhere = Invocation { argv: words("cat etc/passwd"), ..Invocation::default() };
     assert!(commands.judge(&nowhere, Way::Exec).cleared.is_none());
