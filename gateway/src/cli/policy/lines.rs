@@ -5,15 +5,7 @@
 use sallyport_policy::commands::{Commands, Invocation, Verdict, Way};
 use sallyport_policy::line::{self, LineError, RedirectTo, Variables};
 
-/// What the guarded shell does itself; it starts nothing and no rule is asked.
-const OWN: [&str; 11] =
-    [":", "cd", "exit", "export", "false", "help", "history", "logout", "pwd", "true", "unset"];
-/// What shells do themselves and the guarded one does not.
-const NOT_THERE: [&str; 25] = [
-    ".", "alias", "bg", "builtin", "command", "disown", "eval", "exec", "fg", "jobs", "let", "local", "read",
-    "readonly", "set", "shift", "shopt", "source", "trap", "typeset", "declare", "ulimit", "umask",
-    "unalias", "wait",
-];
+use crate::commands::guarded::{NOT_THERE, OWN};
 
 /// A shell in which nothing is set.
 pub(super) struct Unset;

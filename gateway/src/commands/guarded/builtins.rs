@@ -8,10 +8,12 @@ use super::plan::Planned;
 use super::state::State;
 use crate::commands::{Note, THE_SHELL};
 
-/// Their names.
-pub(super) const NAMES: &[&str] = &[
-    ":", "cd", "exit", "export", "false", "help", "history", "logout", "pwd", "true", "unset",
-    // Refused, each with what to do instead.
+/// What the guarded shell does itself: it starts nothing, and no rule is asked.
+pub const OWN: [&str; 11] =
+    [":", "cd", "exit", "export", "false", "help", "history", "logout", "pwd", "true", "unset"];
+
+/// What other shells do themselves and the guarded one refuses, saying what to do instead.
+pub const NOT_THERE: [&str; 25] = [
     ".", "alias", "bg", "builtin", "command", "disown", "eval", "exec", "fg", "jobs", "let", "local", "read",
     "readonly", "set", "shift", "shopt", "source", "trap", "typeset", "declare", "ulimit", "umask",
     "unalias", "wait",
@@ -64,10 +66,8 @@ pub(super) async fn run<C: Container>(
     }
 }
 
-/// Those that change what comes after them.
+/// Those that change what comes after them. The others change nothing but the status, or end the shell.
 const CHANGING: [&str; 3] = ["cd", "export", "unset"];
-/// Those that change nothing but the status, or end the shell.
-const HARMLESS: [&str; 8] = [":", "exit", "false", "help", "history", "logout", "pwd", "true"];
 
 /// What is put on record of what the shell is to do itself: what changes where and with what later commands run, and what
 /// other shells have and this one refuses.
@@ -76,11 +76,12 @@ pub(super) fn note(directory: Option<String>, planned: &Planned) -> Option<Note>
         [] if planned.assignments.is_empty() => return None,
         [] => (planned.assignments.iter().map(|(name, value)| format!("{name}={value}")).collect(), None),
         // Without words, `export` lists.
-        [name, rest @ ..] if HARMLESS.contains(&name.as_str()) || (name == "export" && rest.is_empty()) => {
-            return None;
-        }
+        [name] if name == "export" => return None,
         [name, ..] => {
-            let own = CHANGING.contains(&name.as_str());
+            let own = OWN.contains(&name.as_str());
+            if own && !CHANGING.contains(&name.as_str()) {
+                return None;
+            }
             (planned.argv.clone(), (!own).then(|| format!("`{name}`: {}", instead(name))))
         }
     };
@@ -260,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_other_shells_have_is_named_with_what_to_do_instead() {
-        for name in NAMES.iter().skip_while(|name| **name != ".") {
+        for name in &NOT_THERE {
             assert!(!instead(name).is_empty());
         }
     }

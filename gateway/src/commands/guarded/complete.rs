@@ -57,7 +57,7 @@ impl Completer {
         let whole = |text: String| Candidate { shown: text.clone(), text, complete: true };
         let candidates = match &word.program {
             None if !word.text.contains('/') => {
-                let own = builtins::NAMES.iter().copied().take_while(|name| *name != ".");
+                let own = builtins::OWN.iter().copied();
                 let all = commands.programs().into_iter().chain(own.filter(|name| *name != ":"));
                 let mut names: Vec<&str> = all.filter(|name| name.starts_with(&word.text)).collect();
                 names.sort_unstable();

@@ -39,6 +39,7 @@ use bytes::Bytes;
 use sallyport_policy::commands::{Cleared, Commands, Own};
 use tokio::sync::{mpsc, watch};
 
+pub use builtins::{NOT_THERE, OWN};
 pub use container::{Container, InPod, Input, Running};
 
 use self::shell::{Over, Shell, Typed};

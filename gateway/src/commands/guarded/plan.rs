@@ -8,6 +8,7 @@ use sallyport_policy::line::{
     self, Field, LineError, MOST_WORDS, RedirectTo, Redirection, Simple, Step, Stream, Word,
 };
 
+use super::builtins::{NOT_THERE, OWN};
 use super::container::Container;
 use super::opened::File;
 use super::pipeline::{Sink, Source};
@@ -49,7 +50,7 @@ impl From<LineError> for Refused {
 
 /// What the shell itself does, and refuses.
 pub(super) fn is_builtin(program: &str) -> bool {
-    super::builtins::NAMES.contains(&program)
+    OWN.contains(&program) || NOT_THERE.contains(&program)
 }
 
 fn wrong(at: &Range<usize>, problem: impl Into<String>) -> LineError {
