@@ -19,15 +19,23 @@ impl<C: Container, D: Desk> Shell<C, D> {
     pub(super) async fn unclear(&mut self, text: &str, error: &LineError) -> Result<(), Over> {
         self.point(text, &error.at).await?;
         let verdict = self.unread(text, error);
-        self.desk.note(note(self.state.directory.clone(), verdict, None)).await?;
+        self.desk.note(note(self.state.directory.clone(), verdict.clone(), None)).await?;
         self.say(error.to_string()).await?;
-        if self.commands.on_denied() == OnDenied::End {
-            return Err(Over::Ended("the policy ends a session at a denied command".to_owned(), DENIED));
+        self.brings(&verdict).await
+    }
+
+    /// What the policy has a denied line bring, beside the answer.
+    async fn brings(&self, verdict: &Verdict) -> Result<(), Over> {
+        match self.commands.on_denied() {
+            OnDenied::Alert => self.desk.alert(&shown(verdict), verdict).await?,
+            OnDenied::End => {
+                let text = "the policy ends a session at a denied command".to_owned();
+                return Err(Over::Ended(text, DENIED));
+            }
+            OnDenied::Tell | OnDenied::Ask => {}
         }
-        if !self.terminal {
-            return Err(Over::Exit(DENIED));
-        }
-        Ok(())
+        // A script does not go on after a step that was left out.
+        if self.terminal { Ok(()) } else { Err(Over::Exit(DENIED)) }
     }
 
     /// A mark under the part that is meant.
@@ -78,16 +86,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
             self.say("an approver is asked about one command alone, without files and variables").await?;
         }
         self.desk.note(note(directory, (*verdict).clone(), None)).await?;
-        match self.commands.on_denied() {
-            OnDenied::Alert => self.desk.alert(&shown(&verdict), &verdict).await?,
-            OnDenied::End => {
-                let text = "the policy ends a session at a denied command".to_owned();
-                return Err(Over::Ended(text, DENIED));
-            }
-            OnDenied::Tell | OnDenied::Ask => {}
-        }
-        // A script does not go on after a step that was left out.
-        if self.terminal { Ok(()) } else { Err(Over::Exit(DENIED)) }
+        self.brings(&verdict).await
     }
 
     /// Puts one command to an approver and waits; Ctrl-C gives up.

@@ -115,6 +115,8 @@ async fn a_denied_command_can_alert_or_end_the_session() {
     let book = Book::default();
     script_with(Machine::default(), book.clone(), OnDenied::Alert, "uname\n").await;
     assert_eq!(*book.alerts.lock().unwrap(), 1);
+    script_with(Machine::default(), book.clone(), OnDenied::Alert, "echo $(uname)\n").await;
+    assert_eq!(*book.alerts.lock().unwrap(), 2, "what cannot be known is denied as well");
     let came = script_with(Machine::default(), Book::default(), OnDenied::End, "uname\n").await;
     assert_eq!(came.status, 77);
     assert!(came.out.contains("ends a session") || came.err.contains("ends a session"), "{came:?}");
