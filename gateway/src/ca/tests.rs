@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,9 +22,11 @@ use crate::identity::Identity;
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// One moment for all of a run, in whole seconds as certificates have them.
 fn now() -> Timestamp {
-    // Whole seconds, as certificates have them.
-    Timestamp::from_second(SystemClock.now().as_second()).unwrap()
+    static NOW: LazyLock<Timestamp> =
+        LazyLock::new(|| Timestamp::from_second(SystemClock.now().as_second()).unwrap());
+    *NOW
 }
 
 fn key(algorithm: Algorithm) -> PrivateKey {
