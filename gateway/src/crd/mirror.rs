@@ -42,6 +42,14 @@ pub enum MirrorError {
         /// The cause.
         source: Box<kube::Error>,
     },
+    /// The cluster knows no such resource.
+    #[error(
+        "this cluster has no `{name}`: apply the custom resources (`deploy/crds`) of this gateway's version"
+    )]
+    NotInstalled {
+        /// The resource's plural name and group.
+        name: String,
+    },
     /// No answer in time.
     #[error("no answer to a list or watch of `{kind}` within {}s", PATIENCE.as_secs())]
     Silence {
@@ -210,8 +218,23 @@ where
 
     fn trouble(&self, error: &MirrorError) {
         let text = crate::crd::causes(error);
-        tracing::warn!(error = %text, "the Kubernetes API does not answer as it should");
+        // It is tried again every few seconds; a log that says the same each time hides what else it says.
+        if self.health.borrow().trouble.as_ref() != Some(&text) {
+            tracing::warn!(error = %text, "the Kubernetes API does not answer as it should");
+        }
         self.health.send_modify(|health| health.trouble = Some(text));
+    }
+}
+
+/// Why a list could not be had.
+fn unlisted<K: Resource<DynamicType = ()>>(source: kube::Error) -> MirrorError {
+    let kind = K::plural(&());
+    match source {
+        // A list that is only empty is answered by 200.
+        kube::Error::Api(status) if status.code == 404 => {
+            MirrorError::NotInstalled { name: format!("{kind}.{}", K::group(&())) }
+        }
+        source => MirrorError::List { kind: kind.into_owned(), source: Box::new(source) },
     }
 }
 
@@ -279,10 +302,7 @@ where
     let mut page = ListParams::default().limit(500);
     page.label_selector = labels.map(str::to_owned);
     loop {
-        let list = in_time::<_, K>(api.list(&page)).await?.map_err(|source| MirrorError::List {
-            kind: K::plural(&()).into_owned(),
-            source: Box::new(source),
-        })?;
+        let list = in_time::<_, K>(api.list(&page)).await?.map_err(unlisted::<K>)?;
         objects.extend(list.items.into_iter().map(entry));
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => page = page.continue_token(&token),
@@ -349,4 +369,31 @@ where
         inner.heard();
     }
     Ok(began.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::CommandSet;
+    use crate::crd::fake::{Fake, Fault};
+
+    #[tokio::test]
+    async fn a_resource_that_is_not_installed_is_named_with_what_to_apply() {
+        let fake = Fake::at("2026-01-01T10:00:00Z".parse().unwrap());
+        fake.faults(|_, path| path.contains("/commandsets").then_some(Fault::Status(404)));
+        let mirror = Mirror::<CommandSet>::start(Api::all(fake.client()), None);
+        let told = async {
+            loop {
+                if let Some(trouble) = mirror.health().trouble {
+                    return trouble;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let trouble = timeout(Duration::from_secs(20), told).await.unwrap();
+        assert!(
+            trouble.contains("`commandsets.sallyport.dev`") && trouble.contains("deploy/crds"),
+            "{trouble}"
+        );
+    }
 }
