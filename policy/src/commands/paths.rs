@@ -71,6 +71,8 @@ pub(crate) struct PathPattern {
     begins: String,
     /// The same behind the first `**`: whatever does not have it inside cannot match.
     inside: String,
+    /// Of one that floats: part by part behind the `**`, with `None` for another `**`.
+    behind: Vec<Option<Matcher>>,
 }
 
 impl PathPattern {
@@ -106,7 +108,13 @@ impl PathPattern {
         let behind = source.strip_prefix("**").unwrap_or_default();
         let inside = behind.split(['*', '?', '[', '\\']).next().unwrap_or_default();
         let inside = inside.strip_suffix('/').unwrap_or(inside).to_owned();
-        Ok(Self { whole: Matcher::parse(source)?, root, parts, open, begins, inside })
+        let behind = if source.starts_with("**") {
+            let part = |part: &str| (part != "**").then(|| Matcher::parse(part)).transpose();
+            source.split('/').skip(1).map(part).collect::<Result<_, _>>()?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { whole: Matcher::parse(source)?, root, parts, open, begins, inside, behind })
     }
 
     /// As it was written.
@@ -133,19 +141,26 @@ impl PathPattern {
 
     /// Of one that floats: whether a path ends in what its rest begins with, so that what lies below is meant.
     pub(crate) fn continues(&self, path: &str) -> bool {
-        let rest: Vec<&str> = self.source().split('/').skip(1).collect();
+        if self.behind.len() < 2 {
+            return false;
+        }
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-        (1..rest.len()).any(|count| {
+        (1..self.behind.len()).any(|count| {
             let ends = names.len().checked_sub(count).and_then(|from| names.get(from..)).unwrap_or_default();
             ends.len() == count
-                && ends.iter().zip(&rest).all(|(name, part)| {
-                    *part == "**" || Matcher::parse(part).is_ok_and(|part| part.matches(name))
-                })
+                && ends
+                    .iter()
+                    .zip(&self.behind)
+                    .all(|(name, part)| part.as_ref().is_none_or(|part| part.matches(name)))
         })
     }
 
     /// Whether it could match something below a path.
     pub(crate) fn reaches_below(&self, path: &str) -> bool {
+        // All that lies below begins as the path does.
+        if self.begins.bytes().zip(path.bytes()).any(|(one, other)| one != other) {
+            return false;
+        }
         let mut parts = self.parts.iter();
         for name in path.split('/').filter(|name| !name.is_empty()) {
             match parts.next() {
@@ -189,6 +204,18 @@ mod tests {
         fn a_path_leads_where_walking_it_leads(path in "[a./]{0,24}", directory in "(/[ab.]{1,3}){0,4}") {
             let directory = format!("/{}", directory.trim_start_matches('/'));
             prop_assert_eq!(normal(&path, Some(&directory)).unwrap(), walked(&path, &directory));
+        }
+
+        #[test]
+        fn what_matches_below_a_path_is_reached_from_there(
+            pattern in "(/(a|ab|b|\\*|a\\*)){1,3}(/\\*\\*)?",
+            path in "(/(a|ab|b)){1,3}",
+            below in "(/(a|ab|b)){1,3}",
+        ) {
+            let pattern = PathPattern::parse(&pattern).unwrap();
+            let reached = pattern.reaches_below(&path);
+            prop_assert!(reached || !pattern.matches(&format!("{path}{below}")), "{pattern:?} {path} {below}");
+            prop_assert!(pattern.reaches_below("/"));
         }
 
         #[test]
