@@ -73,12 +73,9 @@ impl<I: Input> Drop for FilterInput<I> {
     }
 }
 
-impl<I: Input> FilterInput<I> {
+impl<I: Input> Input for FilterInput<I> {
     /// Takes what the person typed. Returns at once, except while the shell does not read or very much is pasted.
-    ///
-    /// # Errors
-    /// When the shell takes nothing any more, or the session is over.
-    pub async fn write(&self, mut bytes: Bytes) -> Result<(), Closed> {
+    async fn write(&self, mut bytes: Bytes) -> Result<(), Closed> {
         while !bytes.is_empty() {
             let drained = self.shared.drained.notified();
             tokio::pin!(drained);
@@ -121,10 +118,7 @@ impl<I: Input> FilterInput<I> {
     }
 
     /// Says that input is over, once all of it has been passed on.
-    ///
-    /// # Errors
-    /// As [`FilterInput::write`].
-    pub async fn eof(&self) -> Result<(), Closed> {
+    async fn eof(&self) -> Result<(), Closed> {
         loop {
             let drained = self.shared.drained.notified();
             tokio::pin!(drained);
@@ -144,22 +138,18 @@ impl<I: Input> FilterInput<I> {
     }
 
     /// Whether [`FilterInput::eof`] reaches the shell.
-    #[must_use]
-    pub fn half_close(&self) -> bool {
+    fn half_close(&self) -> bool {
         self.shared.input.half_close()
     }
 
     /// Tells the shell its terminal's new size. Never waits for a line.
-    ///
-    /// # Errors
-    /// When the shell takes nothing any more.
-    pub async fn resize(&self, size: Size) -> Result<(), Closed> {
+    async fn resize(&self, size: Size) -> Result<(), Closed> {
         self.shared.state().reader.resize(size);
         self.shared.input.resize(size).await
     }
 
     /// Ends the shell's connection now. Never waits for a line.
-    pub async fn hang_up(&self) {
+    async fn hang_up(&self) {
         self.shared.input.hang_up().await;
     }
 }
@@ -181,10 +171,10 @@ impl<I: Input, O, D> std::fmt::Debug for FilterOutput<I, O, D> {
     }
 }
 
-impl<I: Input, O: Source, D: Desk> FilterOutput<I, O, D> {
+impl<I: Input, O: Source, D: Desk> Source for FilterOutput<I, O, D> {
     /// What comes next: the shell's output and the gateway's own words, in order. `None` after [`Output::Exit`]. Can be
     /// dropped and called again without loss.
-    pub async fn next(&mut self) -> Option<Output> {
+    async fn next(&mut self) -> Option<Output> {
         loop {
             if let Some(words) = self.shared.word() {
                 return Some(Output::Stdout(words));
@@ -234,7 +224,9 @@ impl<I: Input, O: Source, D: Desk> FilterOutput<I, O, D> {
             }
         }
     }
+}
 
+impl<I: Input, O: Source, D: Desk> FilterOutput<I, O, D> {
     fn driver(&self) -> Driver<I, D> {
         Driver {
             shared: Arc::clone(&self.shared),

@@ -142,12 +142,9 @@ impl<I, D> std::fmt::Debug for ObservedInput<I, D> {
     }
 }
 
-impl<I: Input, D: Desk> ObservedInput<I, D> {
+impl<I: Input, D: Desk> Input for ObservedInput<I, D> {
     /// Passes on what the person typed.
-    ///
-    /// # Errors
-    /// When the shell takes nothing any more, or what is typed cannot be recorded.
-    pub async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
+    async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
         if self.both.over.load(Ordering::Relaxed) {
             return Err(Closed);
         }
@@ -168,30 +165,23 @@ impl<I: Input, D: Desk> ObservedInput<I, D> {
     }
 
     /// Says that input is over.
-    ///
-    /// # Errors
-    /// When the shell takes nothing any more.
-    pub async fn eof(&self) -> Result<(), Closed> {
+    async fn eof(&self) -> Result<(), Closed> {
         self.both.input.eof().await
     }
 
     /// Whether [`ObservedInput::eof`] reaches the shell.
-    #[must_use]
-    pub fn half_close(&self) -> bool {
+    fn half_close(&self) -> bool {
         self.both.input.half_close()
     }
 
     /// Tells the shell its terminal's new size.
-    ///
-    /// # Errors
-    /// When the shell takes nothing any more.
-    pub async fn resize(&self, size: Size) -> Result<(), Closed> {
+    async fn resize(&self, size: Size) -> Result<(), Closed> {
         self.both.look(|watcher| watcher.resize(size));
         self.both.input.resize(size).await
     }
 
     /// Ends the shell's connection now, and then puts on record what can still be read.
-    pub async fn hang_up(&self) {
+    async fn hang_up(&self) {
         self.both.input.hang_up().await;
         self.both.look(Watcher::finish);
         self.both.record().await;
@@ -215,9 +205,9 @@ impl<I, O, D> std::fmt::Debug for ObservedOutput<I, O, D> {
     }
 }
 
-impl<I: Input, O: Source, D: Desk> ObservedOutput<I, O, D> {
+impl<I: Input, O: Source, D: Desk> Source for ObservedOutput<I, O, D> {
     /// What comes next. `None` after [`Output::Exit`]. Can be dropped and called again without loss.
-    pub async fn next(&mut self) -> Option<Output> {
+    async fn next(&mut self) -> Option<Output> {
         loop {
             if let Some(doing) = &mut self.doing {
                 let recorded = doing.await;
@@ -248,7 +238,9 @@ impl<I: Input, O: Source, D: Desk> ObservedOutput<I, O, D> {
             }
         }
     }
+}
 
+impl<I: Input, O: Source, D: Desk> ObservedOutput<I, O, D> {
     fn came(&mut self, next: Option<Output>) {
         match &next {
             Some(Output::Stdout(bytes)) => {

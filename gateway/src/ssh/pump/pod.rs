@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use futures::StreamExt as _;
 
-use crate::bridge::{BridgeError, Exit, Output, ProcessInput, ProcessOutput};
-use crate::commands::Desk;
+use crate::bridge::{BridgeError, Exit, Output};
 use crate::commands::guarded::{ShellInput, ShellOutput};
-use crate::commands::open::{self, FilterInput, FilterOutput, ObservedInput, ObservedOutput};
+use crate::commands::open;
 use crate::terminal::Size;
 
 /// The pod reads no more.
@@ -32,31 +31,32 @@ pub(in crate::ssh) trait PodOutput: Send {
     fn next(&mut self) -> impl Future<Output = Option<Output>> + Send;
 }
 
-impl PodInput for ProcessInput {
+/// A process on a terminal or off it, and whatever reads along with one.
+impl<T: open::Input> PodInput for T {
     async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
-        Self::write(self, bytes).await.map_err(|_| Closed)
+        open::Input::write(self, bytes).await.map_err(|_| Closed)
     }
 
     async fn eof(&self) -> Result<(), Closed> {
-        Self::eof(self).await.map_err(|_| Closed)
+        open::Input::eof(self).await.map_err(|_| Closed)
     }
 
     fn half_close(&self) -> bool {
-        self.half_close_supported()
+        open::Input::half_close(self)
     }
 
     async fn resize(&self, size: Size) -> Result<(), Closed> {
-        Self::resize(self, size).await.map_err(|_| Closed)
+        open::Input::resize(self, size).await.map_err(|_| Closed)
     }
 
     async fn hang_up(&self) {
-        Self::hang_up(self).await;
+        open::Input::hang_up(self).await;
     }
 }
 
-impl PodOutput for ProcessOutput {
+impl<T: open::Source> PodOutput for T {
     async fn next(&mut self) -> Option<Output> {
-        Self::next(self).await
+        open::Source::next(self).await
     }
 }
 
@@ -84,62 +84,6 @@ impl PodInput for ShellInput {
 }
 
 impl PodOutput for ShellOutput {
-    async fn next(&mut self) -> Option<Output> {
-        Self::next(self).await
-    }
-}
-
-impl<I: open::Input> PodInput for FilterInput<I> {
-    async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
-        Self::write(self, bytes).await.map_err(|_| Closed)
-    }
-
-    async fn eof(&self) -> Result<(), Closed> {
-        Self::eof(self).await.map_err(|_| Closed)
-    }
-
-    fn half_close(&self) -> bool {
-        Self::half_close(self)
-    }
-
-    async fn resize(&self, size: Size) -> Result<(), Closed> {
-        Self::resize(self, size).await.map_err(|_| Closed)
-    }
-
-    async fn hang_up(&self) {
-        Self::hang_up(self).await;
-    }
-}
-
-impl<I: open::Input, O: open::Source, D: Desk> PodOutput for FilterOutput<I, O, D> {
-    async fn next(&mut self) -> Option<Output> {
-        Self::next(self).await
-    }
-}
-
-impl<I: open::Input, D: Desk> PodInput for ObservedInput<I, D> {
-    async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
-        Self::write(self, bytes).await.map_err(|_| Closed)
-    }
-
-    async fn eof(&self) -> Result<(), Closed> {
-        Self::eof(self).await.map_err(|_| Closed)
-    }
-
-    fn half_close(&self) -> bool {
-        Self::half_close(self)
-    }
-
-    async fn resize(&self, size: Size) -> Result<(), Closed> {
-        Self::resize(self, size).await.map_err(|_| Closed)
-    }
-
-    async fn hang_up(&self) {
-        Self::hang_up(self).await;
-    }
-}
-
-impl<I: open::Input, O: open::Source, D: Desk> PodOutput for ObservedOutput<I, O, D> {
     async fn next(&mut self) -> Option<Output> {
         Self::next(self).await
     }
