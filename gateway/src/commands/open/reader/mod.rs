@@ -21,6 +21,8 @@ use crate::terminal::Size;
 
 /// Silence after which what was typed and is not shown will not be.
 const SILENCE: Duration = Duration::from_millis(400);
+/// The same, where nothing came since the shell's last line: no program spoke, and the prompt may be late.
+const SILENCE_BEFORE_PROMPT: Duration = Duration::from_secs(1);
 /// The longest wait at a line's end, while output goes on.
 const MOST_WAIT: Duration = Duration::from_secs(3);
 /// Silence after a key that edits, after which the line is what the screen says.
@@ -95,6 +97,8 @@ struct Held {
     /// An escape sequence had begun before it.
     within: bool,
     since: Duration,
+    /// It seems to be a program's: the screen may yet show that it is the shell's.
+    perhaps: bool,
     /// Given away for judging.
     judged: Option<Line>,
 }
@@ -137,6 +141,8 @@ pub(super) struct Reader {
     last_key: Duration,
     /// A full-screen program had the screen when somebody last looked.
     full: bool,
+    /// Since the shell's last line a program took one.
+    program_reads: bool,
     gave_up: bool,
 }
 
@@ -162,6 +168,7 @@ impl Reader {
             last_output: Duration::ZERO,
             last_key: Duration::ZERO,
             full: false,
+            program_reads: false,
             gave_up: false,
         }
     }
@@ -289,6 +296,7 @@ impl Reader {
         self.new_line();
         self.before.clear();
         self.unfinished = false;
+        self.program_reads = false;
         self.in_paste = false;
         self.picture.count_from_here();
         self.starting = Some((now, now + wait));
@@ -383,6 +391,7 @@ impl Reader {
         let one_row =
             !self.place.continued && !own.contains('\n') && !self.picture.alternate() && !own.is_empty();
         self.gave_up = false;
+        self.program_reads = false;
         self.in_paste = false;
         self.picture.count_from_here();
         self.expected = one_row.then(|| squashed(&own));

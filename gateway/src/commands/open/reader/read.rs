@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::picture::Row;
 use super::super::typed::{masks, shown_within, squashed};
-use super::{Line, MOST_WAIT, Next, QUIET, Reader, SILENCE, Whose, search_line};
+use super::{Line, MOST_WAIT, Next, QUIET, Reader, SILENCE, SILENCE_BEFORE_PROMPT, Whose, search_line};
 
 /// What stands on the screen behind the prompt.
 struct Region {
@@ -20,6 +20,11 @@ impl Reader {
     pub(super) fn read_held(&mut self, since: Duration, now: Duration) -> Next {
         self.picture.settle();
         self.look_back();
+        if self.held.as_ref().is_some_and(|held| held.perhaps)
+            && let Some(next) = self.read_perhaps(since, now)
+        {
+            return next;
+        }
         let region = self.region();
         let typed = squashed(self.typed.text());
         let answered = self.last_output >= self.last_key && self.last_output > Duration::ZERO;
@@ -46,6 +51,30 @@ impl Reader {
             held.judged = Some(line.clone());
         }
         Next::Line(line)
+    }
+
+    /// What becomes of a line that seems to be a program's; `None` once it is the shell's.
+    fn read_perhaps(&mut self, since: Duration, now: Duration) -> Option<Next> {
+        if self.shell_reads() {
+            self.shells_after_all();
+            self.held.as_mut()?.perhaps = false;
+            return None;
+        }
+        let row = self.picture.row();
+        let echo = row.text.strip_prefix(self.place.prompt.trim_end()).unwrap_or_default();
+        let shown = if self.typed.whole() {
+            squashed(echo).ends_with(&squashed(self.typed.text()))
+        } else {
+            !echo.trim().is_empty()
+        };
+        let silence = if self.place.prompt.is_empty() { SILENCE_BEFORE_PROMPT } else { SILENCE };
+        let end = (self.last_output.max(since) + silence).min(since + MOST_WAIT);
+        if !shown && now < end {
+            return Some(Next::Wait(end));
+        }
+        let byte = self.held.take()?.byte;
+        self.programs_line();
+        Some(Next::Pass(vec![byte]))
     }
 
     fn line(&self, region: Option<Region>, agree: bool, typed: &str) -> Line {

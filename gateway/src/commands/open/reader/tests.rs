@@ -339,3 +339,42 @@ fn ctrl_c_overtakes_what_waits() {
 }
 
 mod hostile;
+
+#[test]
+fn a_prompt_that_comes_after_what_is_typed_is_still_a_prompt() {
+    // The shell's output hangs behind a whole line, or in the middle of one; what is typed meanwhile is the shell's.
+    for (before, after) in [("\r\n", "$ "), ("\r\nmark", "\r\n$ "), ("\r\nmark\r\n", "$ ")] {
+        let mut bench = Bench::at_prompt("$ ");
+        assert_eq!(read(bench.echoed("echo mark")), "echo mark");
+        bench.runs(before);
+        bench.now += Duration::from_secs(1);
+        assert!(matches!(bench.types("/bin/uname\r"), Next::Wait(_)), "{before:?}");
+        assert_eq!(bench.passed, b"echo mark\r/bin/uname", "{before:?}");
+        bench.shows(after);
+        bench.shows("/bin/uname");
+        assert_eq!(read(bench.next()), "/bin/uname", "{before:?}");
+    }
+}
+
+#[test]
+fn a_programs_first_line_waits_for_its_echo_and_the_others_do_not() {
+    let mut bench = Bench::at_prompt("$ ");
+    assert_eq!(read(bench.echoed("cat")), "cat");
+    bench.runs("\r\n");
+    bench.now += Duration::from_secs(1);
+    assert!(matches!(bench.types("uname\r"), Next::Wait(_)));
+    bench.shows("uname");
+    assert_eq!(bench.next(), Next::Idle);
+    bench.shows("\r\nuname\r\n");
+    assert_eq!(bench.types("id\r"), Next::Idle);
+    assert_eq!(bench.passed, b"cat\runame\rid\r");
+    // Without an echo it goes when nothing comes: a password is typed.
+    let mut bench = Bench::at_prompt("$ ");
+    assert_eq!(read(bench.echoed("login")), "login");
+    bench.runs("\r\nWho goes there");
+    bench.now += Duration::from_secs(1);
+    assert!(matches!(bench.types("hunter2\r"), Next::Wait(_)));
+    assert_eq!(bench.patiently(), Next::Idle);
+    assert_eq!(bench.passed, b"login\rhunter2\r");
+    assert_eq!(bench.reader.next_notice(), None);
+}

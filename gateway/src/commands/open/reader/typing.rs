@@ -19,19 +19,18 @@ impl Reader {
             }
             Key::Enter => {
                 // Ctrl-O is a shell's only where a shell reads.
-                if self.shell_reads() {
-                    self.held = Some(Held { byte, within, since: now, judged: None });
+                let perhaps = !self.shell_reads();
+                if !perhaps || self.may_be_the_shells() {
+                    self.held = Some(Held { byte, within, since: now, perhaps, judged: None });
                 } else {
                     out.push(byte);
-                    self.programs.entered(&self.typed, &self.place.prompt, self.picture.alternate());
-                    self.rewatch();
-                    self.new_line();
+                    self.programs_line();
                 }
             }
             Key::End => {
                 // In a terminal's own line discipline it ends a line like Enter does.
                 if self.typed.any() && !self.picture.bracketed() && self.shell_reads() && self.at_end() {
-                    self.held = Some(Held { byte, within, since: now, judged: None });
+                    self.held = Some(Held { byte, within, since: now, perhaps: false, judged: None });
                 } else {
                     out.push(byte);
                     if self.typed.any() { self.typed.edited() } else { self.new_line() }
@@ -130,8 +129,38 @@ impl Reader {
         self.place = Place { whose: Some(whose), prompt, continued };
     }
 
+    /// Whether a prompt may yet come in before a line that seems to be a program's: it is the first since the shell's
+    /// last one, and nothing shows that a program takes it, as `Password: ` does.
+    fn may_be_the_shells(&self) -> bool {
+        let asks = self.place.prompt.trim_end().ends_with([':', '?', '>', ']', ')']);
+        !self.program_reads && !asks && self.typed.any() && !self.place.continued && !self.picture.alternate()
+    }
+
+    /// A line goes to a program.
+    pub(super) fn programs_line(&mut self) {
+        self.programs.entered(&self.typed, &self.place.prompt, self.picture.alternate());
+        self.program_reads = true;
+        self.rewatch();
+        self.new_line();
+    }
+
+    /// A line that seemed to be a program's stands behind the shell's prompt, which came late.
+    pub(super) fn shells_after_all(&mut self) {
+        let row = self.picture.row();
+        let prompt = self.prompts.begins(&row.text).and_then(|length| row.text.get(..length));
+        if let Some(prompt) = prompt {
+            self.place = Place {
+                whose: Some(Whose::Shell(prompt.len())),
+                prompt: prompt.to_owned(),
+                continued: false,
+            };
+        }
+        self.programs.shell_again();
+        self.rewatch();
+    }
+
     /// Whether a shell reads what is typed now.
-    fn shell_reads(&mut self) -> bool {
+    pub(super) fn shell_reads(&mut self) -> bool {
         self.picture.settle();
         let row = self.picture.row();
         if self.picture.alternate() {
