@@ -18,13 +18,16 @@ use super::programs::Programs;
 use super::prompts::{Prompts, Whose};
 use super::typed::{Typed, squashed};
 use crate::terminal::Size;
+use lag::Lag;
 
 /// Silence after which what was typed and is not shown will not be.
 const SILENCE: Duration = Duration::from_millis(400);
+/// The same, while what is shown is nothing or the beginning of what was typed: it is on its way.
+const SILENCE_IN_ECHO: Duration = Duration::from_secs(4);
 /// The same, where nothing came since the shell's last line: no program spoke, and the prompt may be late.
-const SILENCE_BEFORE_PROMPT: Duration = Duration::from_secs(1);
+const SILENCE_BEFORE_PROMPT: Duration = Duration::from_secs(2);
 /// The longest wait at a line's end, while output goes on.
-const MOST_WAIT: Duration = Duration::from_secs(3);
+const MOST_WAIT: Duration = Duration::from_secs(6);
 /// Silence after a key that edits, after which the line is what the screen says.
 const QUIET: Duration = Duration::from_millis(30);
 /// How long what is typed ahead waits for a prompt, before it goes to the program that runs.
@@ -139,9 +142,12 @@ pub(super) struct Reader {
     noticed: VecDeque<Noticed>,
     last_output: Duration,
     last_key: Duration,
+    lag: Lag,
+    /// A line's end waited in vain for an echo: the next ones do not.
+    mute: bool,
     /// A full-screen program had the screen when somebody last looked.
     full: bool,
-    /// Since the shell's last line a program took one.
+    /// A program took a line, and nothing since makes it likely that it ended.
     program_reads: bool,
     gave_up: bool,
 }
@@ -167,6 +173,8 @@ impl Reader {
             noticed: VecDeque::new(),
             last_output: Duration::ZERO,
             last_key: Duration::ZERO,
+            lag: Lag::default(),
+            mute: false,
             full: false,
             program_reads: false,
             gave_up: false,
@@ -176,6 +184,7 @@ impl Reader {
     /// Output of the pod, before it is shown.
     pub(super) fn output(&mut self, bytes: &[u8], now: Duration) {
         self.last_output = now;
+        self.lag.came(now);
         self.picture.output(bytes);
         if self.picture.watched() != Watch::Off || self.expected.is_some() {
             self.picture.settle();
@@ -273,7 +282,13 @@ impl Reader {
                 Some(key) => self.key(key, (byte, within), &mut out, now),
             }
         }
-        if out.is_empty() { self.poll_held(now) } else { Next::Pass(out) }
+        if out.is_empty() {
+            return self.poll_held(now);
+        }
+        if !self.mute && matches!(self.place.whose, Some(Whose::Shell(_))) {
+            self.lag.sent(now);
+        }
+        Next::Pass(out)
     }
 
     fn poll_held(&mut self, now: Duration) -> Next {
@@ -308,7 +323,8 @@ impl Reader {
             self.full = self.alternate();
             if !self.full && self.starting.is_none() {
                 self.picture.count_from_here();
-                self.starting = Some((Duration::ZERO, now + START));
+                self.program_reads = false;
+                self.starting = Some((Duration::ZERO, now + self.lag.patience(START)));
             }
         }
     }
@@ -330,12 +346,13 @@ impl Reader {
             || !self.before.is_empty() && left == super::prompts::CONTINUED;
         let at_prompt = ended && prompt && self.picture.between_sequences() && row.cursor == row.text.len();
         let asking = ended && !left.trim().is_empty() && self.last_output > since;
+        let asked = self.last_output + self.lag.patience(ASKING);
         self.full |= self.picture.alternate();
-        if self.full || at_prompt || asking && now >= self.last_output + ASKING {
+        if self.full || at_prompt || asking && now >= asked {
             self.starting = None;
             return None;
         }
-        Some(if asking { until.min(self.last_output + ASKING) } else { until })
+        Some(if asking { until.min(asked) } else { until })
     }
 
     fn notice(&mut self, noticed: Noticed) {
@@ -396,7 +413,8 @@ impl Reader {
         self.picture.count_from_here();
         self.expected = one_row.then(|| squashed(&own));
         self.rewatch();
-        self.starting = Some((now, now + START));
+        self.lag.sent(now);
+        self.starting = Some((now, now + self.lag.patience(START)));
         self.new_line();
         vec![held.byte]
     }
@@ -409,7 +427,7 @@ impl Reader {
         self.gave_up = false;
         self.queue.clear();
         self.expected = None;
-        self.given_up(now, START);
+        self.given_up(now, self.lag.patience(START));
         // Ctrl-C drops the line in every shell and in the terminal's own line discipline, also one that spans rows; and
         // where something ignores it the line still stands, unread, and is judged again at the next Enter.
         // A shell in the middle of an escape sequence would keep the line: Ctrl-G ends that first.
@@ -438,6 +456,7 @@ pub(super) fn search_line(row: &str) -> Option<(&str, &str)> {
 }
 
 mod fuzz;
+mod lag;
 mod read;
 mod typing;
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::super::picture::Row;
 use super::super::typed::{masks, shown_within, squashed};
-use super::{Line, MOST_WAIT, Next, QUIET, Reader, SILENCE, SILENCE_BEFORE_PROMPT, Whose, search_line};
+use super::{
+    Line, MOST_WAIT, Next, QUIET, Reader, SILENCE, SILENCE_BEFORE_PROMPT, SILENCE_IN_ECHO, Whose, search_line,
+};
 
 /// What stands on the screen behind the prompt.
 struct Region {
@@ -28,14 +30,19 @@ impl Reader {
         let region = self.region();
         let typed = squashed(self.typed.text());
         let answered = self.last_output >= self.last_key && self.last_output > Duration::ZERO;
-        let quiet_at = self.last_output + QUIET;
+        let quiet_at = self.last_output + self.lag.patience(QUIET);
         let agree = region.as_ref().is_some_and(|region| match &region.pattern {
             Some(pattern) => answered && squashed(pattern).ends_with(&typed) && now >= quiet_at,
             None if self.typed.whole() => squashed(&region.text) == typed,
             None if typed.is_empty() => answered && now >= quiet_at,
             None => answered && squashed(&region.left).ends_with(&typed),
         });
-        let end = (self.last_output.max(since) + SILENCE).min(since + MOST_WAIT);
+        let coming = self.typed.whole()
+            && !self.mute
+            && region.as_ref().is_some_and(|region| typed.starts_with(&*squashed(&region.text)));
+        let silence = if coming { SILENCE_IN_ECHO } else { self.lag.patience(SILENCE) };
+        let end = (self.last_output.max(since) + silence).min(since + MOST_WAIT);
+        self.mute = !agree && (self.mute || coming && now >= end);
         if !agree && now < end {
             let soon = answered && typed.is_empty() && quiet_at > now;
             return Next::Wait(if soon { quiet_at.min(end) } else { end });
@@ -67,7 +74,8 @@ impl Reader {
         } else {
             !echo.trim().is_empty()
         };
-        let silence = if self.place.prompt.is_empty() { SILENCE_BEFORE_PROMPT } else { SILENCE };
+        let silence =
+            if self.place.prompt.is_empty() { SILENCE_BEFORE_PROMPT } else { self.lag.patience(SILENCE) };
         let end = (self.last_output.max(since) + silence).min(since + MOST_WAIT);
         if !shown && now < end {
             return Some(Next::Wait(end));

@@ -103,6 +103,48 @@ fn the_end_of_a_line_waits_for_a_slow_echo() {
 }
 
 #[test]
+fn an_echo_that_hangs_is_not_taken_for_a_hidden_line() {
+    for shown in ["", "rm"] {
+        let mut bench = Bench::at_prompt("$ ");
+        assert!(matches!(bench.types("rm x\r"), Next::Wait(_)));
+        bench.shows(shown);
+        bench.now += Duration::from_secs(3);
+        assert!(matches!(bench.next(), Next::Wait(_)), "{shown:?}");
+        bench.shows("rm x".strip_prefix(shown).unwrap());
+        assert_eq!(read(bench.next()), "rm x", "{shown:?}");
+    }
+}
+
+#[test]
+fn a_shell_that_echoes_nothing_is_waited_for_once() {
+    let mut bench = Bench::at_prompt("$ ");
+    let mut waits = Vec::new();
+    for _ in 0..2 {
+        bench.types("hunter2\r");
+        let before = bench.now;
+        assert!(line(bench.patiently()).lost.is_some());
+        waits.push(bench.now - before);
+        bench.runs("\r\n$ ");
+    }
+    assert!(waits[0] >= SILENCE_IN_ECHO && waits[1] <= SILENCE, "{waits:?}");
+    // An echo ends that.
+    assert_eq!(read(bench.echoed("stty echo")), "stty echo");
+    bench.runs("\r\n$ ");
+    bench.types("rm x\r");
+    bench.now += SILENCE * 2;
+    assert!(matches!(bench.next(), Next::Wait(_)));
+}
+
+#[test]
+fn a_completed_line_that_stands_there_does_not_wait() {
+    let mut bench = Bench::at_prompt("$ ");
+    bench.types("cat /etc/sha\t");
+    bench.shows("cat /etc/shadow ");
+    bench.now += QUIET;
+    assert_eq!(read(bench.types("\r")), "cat /etc/shadow");
+}
+
+#[test]
 fn what_is_not_shown_is_never_given_away() {
     for shown in ["", "*******", "••"] {
         let mut bench = Bench::at_prompt("$ ");
@@ -233,8 +275,7 @@ fn recalled_and_completed_lines_are_read_from_the_screen() {
     let mut bench = Bench::at_prompt("$ ");
     bench.types("f /\x01rm -r");
     bench.shows("f /\r$ rm -rf /\x08\x08\x08");
-    bench.types("\r");
-    assert_eq!(read(bench.patiently()), "rm -rf /");
+    assert_eq!(read(bench.types("\r")), "rm -rf /");
 }
 
 #[test]
@@ -368,6 +409,12 @@ fn a_programs_first_line_waits_for_its_echo_and_the_others_do_not() {
     bench.shows("\r\nuname\r\n");
     assert_eq!(bench.types("id\r"), Next::Idle);
     assert_eq!(bench.passed, b"cat\runame\rid\r");
+    // Ctrl-D may have ended it, and the prompt may be late.
+    bench.shows("id\r\nid\r\n");
+    bench.types("\x04");
+    assert!(matches!(bench.types("forbidden\r"), Next::Wait(_)));
+    bench.shows("$ forbidden");
+    assert_eq!(read(bench.next()), "forbidden");
     // Without an echo it goes when nothing comes: a password is typed.
     let mut bench = Bench::at_prompt("$ ");
     assert_eq!(read(bench.echoed("login")), "login");

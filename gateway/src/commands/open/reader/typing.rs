@@ -11,7 +11,10 @@ impl Reader {
         if self.place.whose.is_none() {
             self.begin();
         }
-        self.last_key = now;
+        if key != Key::Enter {
+            // The shell gets no line's end before it is judged, and answers none.
+            self.last_key = now;
+        }
         match key {
             Key::Enter if self.in_paste && byte != 0x0f => {
                 self.typed.push('\n');
@@ -33,12 +36,13 @@ impl Reader {
                     self.held = Some(Held { byte, within, since: now, perhaps: false, judged: None });
                 } else {
                     out.push(byte);
+                    self.program_reads = false;
                     if self.typed.any() { self.typed.edited() } else { self.new_line() }
                 }
             }
             Key::Interrupt => {
                 out.push(byte);
-                self.given_up(now, AFTER_INTERRUPT);
+                self.given_up(now, self.lag.patience(AFTER_INTERRUPT));
             }
             Key::PasteBegins | Key::PasteEnds if !self.picture.bracketed() => {
                 // Nobody asked for brackets; a program would take them for keys.
