@@ -13,10 +13,15 @@ use super::shell::Typed;
 
 /// As much is kept of what is typed ahead.
 const MOST: usize = 16 * 1024;
-/// For so long after a program's start, what is typed may be for the next prompt.
-const AT_START: Duration = Duration::from_millis(200);
-/// For so long after an interrupt: a program that ends by it takes that long to be gone from here.
-const AFTER_INTERRUPT: Duration = Duration::from_millis(400);
+/// For so long at most after a program's start, what is typed may be for the next prompt.
+const AT_START: Duration = Duration::from_secs(1);
+/// For so long at most after an interrupt: a program that ends by it takes that long to be gone from here, where the
+/// container, its node or the gateway has much to do.
+const AFTER_INTERRUPT: Duration = Duration::from_secs(3);
+/// A program that stands for so long behind a text that it showed asks for something, and does not end.
+const ASKS: Duration = Duration::from_millis(400);
+/// What is due is given away so much later: where all of this stood still, the program's end is heard of first.
+pub(super) const SETTLES: Duration = Duration::from_millis(50);
 
 /// Keys by which a terminal interrupts what runs on it: Ctrl-C and Ctrl-\.
 const fn interrupts(byte: u8) -> bool {
@@ -101,18 +106,41 @@ impl Ahead {
 /// Until when what is typed to a program is held.
 #[derive(Debug)]
 pub(super) struct Hold {
-    until: Instant,
+    longest: Instant,
+    /// Since when it stands behind a text.
+    asks: Option<Instant>,
+    /// The row that it stands on is nothing but the terminal's echo of an interrupt.
+    echo: bool,
+    /// It was given what was held, and gets its keys from now on.
+    reads: bool,
 }
 
 impl Hold {
     /// A program starts: one that is over at once was not meant to read what comes next.
     pub(super) fn starts(now: Instant) -> Self {
-        Self { until: now + AT_START }
+        Self { longest: now + AT_START, asks: None, echo: true, reads: false }
     }
 
     /// When the program gets what is held, if it still runs then.
-    pub(super) const fn until(&self) -> Instant {
-        self.until
+    pub(super) fn until(&self) -> Instant {
+        self.asks.map_or(self.longest, |since| self.longest.min(since + ASKS))
+    }
+
+    /// The program gets what was held.
+    pub(super) const fn over(&mut self) {
+        self.reads = true;
+    }
+
+    /// What the program showed. It asks for something where it leaves the cursor behind a text.
+    pub(super) fn shown(&mut self, bytes: &[u8], now: Instant) {
+        let row = bytes.rsplit(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        if row.len() < bytes.len() {
+            (self.asks, self.echo) = (None, true);
+        }
+        self.echo &= row.iter().all(|byte| b"^C\\".contains(byte));
+        if !self.echo {
+            self.asks = Some(now);
+        }
     }
 
     /// What the program gets at once; the rest is held. A program that fills the screen reads its keys itself, Ctrl-C among
@@ -129,12 +157,12 @@ impl Hold {
             ahead.add(&at_once);
             let at_once = ahead.take();
             ahead.put_back(&bytes);
-            self.until = now + AFTER_INTERRUPT;
+            *self = Self { longest: now + AFTER_INTERRUPT, ..Self::starts(now) };
             return at_once;
         }
         // Keys that are meant for the program whatever else is typed.
         let urgent = bytes.iter().any(|byte| interrupts(*byte) || *byte == 0x1a);
-        let held = now < self.until && !urgent && ahead.fits(&bytes);
+        let held = !self.reads && now < self.until() && !urgent && ahead.fits(&bytes);
         ahead.add(&bytes);
         if held { None } else { ahead.take() }
     }
@@ -222,6 +250,41 @@ mod tests {
             let late = hold.typed(&mut ahead, bytes(b"x"), soon + AFTER_INTERRUPT, false).unwrap();
             assert_eq!(late, "x");
         }
+    }
+
+    #[test]
+    fn what_follows_an_interrupt_is_held_for_as_long_as_a_slow_program_may_take_to_end() {
+        let start = Instant::now();
+        let (mut ahead, mut hold) = (Ahead::default(), Hold::starts(start));
+        hold.typed(&mut ahead, bytes(b"\x03echo still\r"), start, false).unwrap();
+        // The terminal's echo of it says nothing of the program, nor do lines that it ends with.
+        for (millis, shown) in [(10, &b"^"[..]), (20, b"C"), (30, b"\r\n"), (2000, b"a last line\r\n")] {
+            let now = start + Duration::from_millis(millis);
+            hold.shown(shown, now);
+            assert_eq!(hold.until(), start + AFTER_INTERRUPT, "{shown:?}");
+        }
+        assert_eq!(hold.typed(&mut ahead, bytes(b"more"), start + AFTER_INTERRUPT / 2, false), None);
+    }
+
+    #[test]
+    fn a_program_that_asks_for_something_gets_what_is_held_soon() {
+        let start = Instant::now();
+        let later = |millis| start + Duration::from_millis(millis);
+        let (mut ahead, mut hold) = (Ahead::default(), Hold::starts(start));
+        hold.shown(b"welcome\r\nsql> ", later(100));
+        assert_eq!(hold.until(), later(100) + ASKS);
+        hold.typed(&mut ahead, bytes(b"\x03select 1;\r"), later(2000), false).unwrap();
+        hold.shown(b"^C\r\nsql> ", later(2100));
+        assert_eq!(hold.until(), later(2100) + ASKS);
+        // It has it: what it shows from now on holds nothing up.
+        hold.over();
+        assert_eq!(ahead.take().unwrap(), "select 1;\r");
+        hold.shown(b"select 1;", later(2510));
+        assert_eq!(hold.typed(&mut ahead, bytes(b"x"), later(2520), false).unwrap(), "x");
+        // Nothing is held for longer than that, whatever is shown.
+        hold.typed(&mut ahead, bytes(b"\x03"), later(3000), false).unwrap();
+        hold.shown(b"...", later(5900));
+        assert_eq!(hold.until(), later(3000) + AFTER_INTERRUPT);
     }
 
     #[test]

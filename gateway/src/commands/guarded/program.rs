@@ -1,12 +1,14 @@
 //! One program: taken to the person's directory with their variables, and given their terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use sallyport_policy::commands::{Carrier, Cleared, Own};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ahead::Hold;
+use super::ahead::{Hold, SETTLES};
 use super::container::{Container, Input, Running, ask};
 use super::shell::{Over, Shell, Typed};
 use super::tidy::Tidy;
@@ -83,14 +85,23 @@ impl<C: Container, D: Desk> Shell<C, D> {
         let out = self.out.clone();
         let (typed, sizes, ahead) = (&mut self.typed, &mut self.sizes, &mut self.ahead);
         let fills_screen = AtomicBool::new(false);
+        let (hold, showed) = (Mutex::new(Hold::starts(Instant::now())), Notify::new());
+        let held = || hold.lock().unwrap_or_else(PoisonError::into_inner);
         let feed = async {
-            let mut hold = Hold::starts(Instant::now());
             let mut ended = false;
             loop {
                 let over = ahead.is_over() && !ended;
+                let due = held().until();
+                let still = async {
+                    tokio::time::sleep_until(due).await;
+                    tokio::time::sleep(SETTLES).await;
+                };
                 tokio::select! {
+                    // It may have to be held for longer, or not for as long.
+                    () = showed.notified(), if over || !ahead.is_empty() => {}
                     // What was held is the program's: it still runs.
-                    () = tokio::time::sleep_until(hold.until()), if over || !ahead.is_empty() => {
+                    () = still, if over || !ahead.is_empty() => {
+                        held().over();
                         if let Some(bytes) = ahead.take() && !input.write(bytes).await {
                             std::future::pending::<()>().await;
                         }
@@ -102,7 +113,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
                     next = typed.recv() => match next {
                         Some(Typed::Bytes(bytes)) => {
                             let fills = fills_screen.load(Ordering::Relaxed);
-                            let at_once = hold.typed(ahead, bytes, Instant::now(), fills);
+                            let at_once = held().typed(ahead, bytes, Instant::now(), fills);
                             if let Some(bytes) = at_once && !input.write(bytes).await {
                                 std::future::pending::<()>().await;
                             }
@@ -124,6 +135,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
                     Output::Stdout(bytes) | Output::Stderr(bytes) => {
                         last = bytes.slice(bytes.len().saturating_sub(1)..);
                         tidy.output(&bytes);
+                        held().shown(&bytes, Instant::now());
+                        showed.notify_one();
                         fills_screen.store(tidy.fills_screen(), Ordering::Relaxed);
                         out.send(Output::Stdout(bytes)).await.map_err(|_| Over::Gone)?;
                     }
