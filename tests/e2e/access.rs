@@ -172,7 +172,7 @@ fn the_binding_is_owned_by_its_request(world: &World) {
     // The request gone, everything made for it goes, gateway or not; and nothing is open any more.
     world.api.delete(&format!("/apis/sallyport.dev/v1alpha1/accessrequests/{name}"));
     place.unbound(&name);
-    until("the gate is closed", seconds(10), || (place.exec("true").code == 77).then_some(()));
+    until("the gate is closed", seconds(60), || (place.exec("true").code == 77).then_some(()));
 }
 
 fn what_was_approved_is_what_runs(world: &World) {

@@ -59,7 +59,7 @@ fn browser_an_approver_signs_in_approves_and_ends_it(world: &World) {
     assert!(bob.shows("#facts").contains("INC-1 a test"), "{}", bob.text());
     bob.leaves("#approve");
     assert!(!bob.has("#approve") && !bob.has("#error"), "{}", bob.text());
-    until("the requester works", seconds(10), || (place.exec("true").code == 0).then_some(()));
+    until("the requester works", seconds(60), || (place.exec("true").code == 0).then_some(()));
 
     bob.types("#reason", "enough of that");
     bob.leaves("#revoke");

@@ -71,7 +71,7 @@ impl Minted {
 }
 
 fn keygen(arguments: &[&str]) {
-    run(Command::new("ssh-keygen").args(arguments), b"", seconds(20)).exits(0);
+    run(Command::new("ssh-keygen").args(arguments), b"", seconds(60)).exits(0);
 }
 
 /// The identity inside alice's own certificate: the value of its private extension.
@@ -131,7 +131,7 @@ fn certificates_with_something_wrong_are_refused(world: &World) {
         let fingerprint = run(
             Command::new("ssh-keygen").args(["-l", "-f"]).arg(format!("{}.pub", minted.key.display())),
             b"",
-            seconds(10),
+            seconds(60),
         )
         .exits(0);
         let fingerprint = fingerprint.out.split_whitespace().nth(1).expect("a fingerprint").to_owned();

@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 fn sallyport(arguments: &[&str]) -> Finished {
-    run(Command::new(binary()).args(arguments), b"", seconds(30))
+    run(Command::new(binary()).args(arguments), b"", seconds(60))
 }
 
 fn the_default_configuration_is_printed_and_valid(_: &World) {
@@ -101,12 +101,12 @@ fn the_demo_stops_cleanly_and_leaves_nothing_running(_: &World) {
         let mut demo = Command::new(binary());
         demo.arg("demo").arg("--dir").arg(&path).args(["--ssh", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
         let demo = Running::start(&mut demo);
-        demo.expect("\nready", seconds(60));
+        demo.expect("\nready", seconds(180));
         Ssh::new(path.join("ssh_config"), "prod-gw").line("whoami").run().exits(0).prints("alice");
         assert!(below(&path).len() > 1, "pods run as processes");
         demo.signal("INT");
-        demo.finish(seconds(20)).exits(0);
-        until(&format!("nothing runs after stop {start}"), seconds(5), || {
+        demo.finish(seconds(60)).exits(0);
+        until(&format!("nothing runs after stop {start}"), seconds(60), || {
             below(&path).is_empty().then_some(())
         });
     }
@@ -119,7 +119,7 @@ fn the_demo_uses_a_real_cluster(world: &World) {
     demo.arg("demo").arg("--dir").arg(&path).arg("--kubeconfig").arg(&world.kubeconfig);
     demo.args(["--ssh", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
     let demo = Running::start(&mut demo);
-    demo.expect("\nready", seconds(60));
+    demo.expect("\nready", seconds(180));
     let ssh = |host: &str| Ssh::new(path.join("ssh_config"), host);
     let asked = ssh("prod-gw")
         .line("request oncall-debug -n staging --for 5m --reason the demo on a real cluster")
@@ -130,5 +130,5 @@ fn the_demo_uses_a_real_cluster(world: &World) {
     ssh("prod-gw").line("exec -n staging deploy/api -- sh -c 'echo $HOSTNAME'").run().exits(0).prints("api-");
     ssh("prod-gw").line(format!("revoke {name}")).run().exits(0);
     demo.signal("INT");
-    demo.finish(seconds(20)).exits(0);
+    demo.finish(seconds(60)).exits(0);
 }

@@ -60,18 +60,33 @@ pub(crate) fn ruled<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut V
 pub(crate) fn open(place: &Place<'_>, pod: &str) -> Terminal {
     let line = format!("shell -n {} {pod}", place.name);
     let mut shell = place.world().alice().line(line).terminal();
-    shell.expect("guarded", seconds(30));
-    shell.expect("$ ", seconds(30));
+    shell.expect("guarded", seconds(60));
+    prompt(&mut shell);
     shell
+}
+
+/// Waits until the shell reads the next line. It says so before each of its prompts; a prompt alone may be one that was
+/// drawn again with what is typed at it.
+pub(crate) fn prompt(shell: &mut Terminal) {
+    shell.expect("\x1b[?2004h", seconds(60));
+    shell.expect("$ ", seconds(60));
 }
 
 /// Types a line and waits for what it shows, and for the prompt after it.
 pub(crate) fn types(shell: &mut Terminal, line: &str, shows: &str) {
     shell.send(&format!("{line}\r"));
     if !shows.is_empty() {
-        shell.expect(shows, seconds(30));
+        shell.expect(shows, seconds(60));
     }
-    shell.expect("$ ", seconds(30));
+    prompt(shell);
+}
+
+/// Starts a program that reads what is typed, and waits until it does: from then on it has the terminal, and Ctrl-C.
+pub(crate) fn reads(shell: &mut Terminal) {
+    shell.send("cat\r");
+    // Keys before it has started may be for the next prompt; so they are held for a moment, and given to it.
+    shell.send("it reads\r");
+    shell.expect("it reads\r\nit reads\r\n", seconds(60));
 }
 
 /// A name in `/tmp` that is nobody else's: pods of the embedded cluster share the machine's files.
@@ -150,7 +165,7 @@ fn a_guarded_shell_does_what_a_shell_does(world: &World) {
         types(&mut shell, "false", "");
         types(&mut shell, "echo status $?", "status 1\r\n");
         shell.send("exit 5\r");
-        assert_eq!(shell.finish(seconds(20)), 5, "{pod}");
+        assert_eq!(shell.finish(seconds(60)), 5, "{pod}");
     }
     let session = session(world, &place, |e| e["line"].as_str().is_some_and(|line| line.contains("sort")));
     world.event("session.started", |e| e["session"] == *session && e["action"] == "shell");
@@ -178,8 +193,8 @@ fn a_guarded_shell_says_what_to_write_instead(world: &World) {
     ] {
         let before = shell.screen.text().len();
         shell.send(&format!("{line}\r"));
-        shell.expect("sallyport: ", seconds(20));
-        shell.expect("$ ", seconds(20));
+        shell.expect("sallyport: ", seconds(60));
+        prompt(&mut shell);
         let shown = shell.screen.text().split_off(before);
         assert!(!shown.contains("uid="), "`{line}` ran something:\n{shown}");
     }
@@ -189,51 +204,47 @@ fn a_guarded_shell_says_what_to_write_instead(world: &World) {
     types(&mut shell, &format!("touch {file}; cat /etc/shadow"), "/etc/shadow");
     types(&mut shell, &format!("ls {file}"), "No such file");
     shell.send("\x04");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn a_guarded_shell_gives_programs_a_terminal_and_takes_it_back(world: &World) {
-    let place = ruled(world, "terminal", |_| {});
+    let place = ruled(world, "terminal", |commands| {
+        let allow = commands["allow"].as_array_mut().expect("a list");
+        allow.push(json!({"programs": ["sh"], "mayStart": true}));
+    });
     let mut shell = open(&place, "box");
     shell.resize(33, 111);
     // The prompt is drawn again for the new size.
-    shell.expect("$ ", seconds(20));
-    // The size comes after the program has started, as `kubectl exec` has it too; on a real node `stty` is over by then.
-    types(&mut shell, "stty size", "");
-    until("programs have the terminal's size", seconds(30), || {
-        let before = shell.screen.text().len();
-        types(&mut shell, "stty size", "");
-        let shown = shell.screen.text();
-        let fits = shown.get(before..)?.contains("33 111\r\n");
-        (fits || world.kind == Kind::Real).then_some(())
-    });
-    shell.send("sleep 300\r");
-    std::thread::sleep(seconds(1));
+    shell.expect("$ ", seconds(60));
+    // The size comes after the program has started, as `kubectl exec` has it too.
+    let looks = "sh -c 'until [ \"$(stty size)\" = \"33 111\" ]; do sleep 0.1; done; echo fi\"\"ts'";
+    types(&mut shell, looks, "fits\r\n");
+    reads(&mut shell);
     shell.send("\x03");
-    shell.expect("$ ", seconds(20));
+    prompt(&mut shell);
     types(&mut shell, "echo st$?ill", "st130ill");
     // Without a terminal of their own, all commands of a pipeline are hung up.
     shell.send("sleep 300 | sort\r");
     std::thread::sleep(seconds(1));
     shell.send("\x03");
-    shell.expect("$ ", seconds(20));
+    prompt(&mut shell);
     shell.send("top\r");
-    shell.expect("PID", seconds(20));
+    shell.expect("PID", seconds(60));
     shell.send("q");
-    shell.expect("$ ", seconds(20));
+    prompt(&mut shell);
     types(&mut shell, "echo al''ive", "alive");
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(20)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn a_guarded_shell_needs_no_shell_in_the_container(world: &World) {
-    let place = ruled(world, "bare", |_| {});
+    let place = ruled(world, "no-shell", |_| {});
     let mut shell = open(&place, "bare");
     types(&mut shell, "/hold say hel''lo from nowhere", "hello\r\nfrom\r\nnowhere\r\n");
     types(&mut shell, "/hold say *", "sallyport: ");
     types(&mut shell, "cd /tmp", "sallyport: ");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn a_guarded_shell_reads_lines_without_a_terminal(world: &World) {
@@ -253,11 +264,11 @@ fn a_pasted_line_runs_only_at_enter(world: &World) {
     std::thread::sleep(seconds(1));
     assert!(!shell.screen.text().contains("pasted-1"), "{}", shell.screen.text());
     shell.send("\r");
-    shell.expect("pasted-1", seconds(20));
-    shell.expect("pasted-2", seconds(20));
-    shell.expect("$ ", seconds(20));
+    shell.expect("pasted-1", seconds(60));
+    shell.expect("pasted-2", seconds(60));
+    prompt(&mut shell);
     shell.send("\x04");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 /// What a red team types; the whole suite is in the policy crate, these go through a real terminal and cluster.
@@ -305,26 +316,29 @@ fn no_escape_gets_out_of_a_guarded_shell(world: &World) {
         for line in ESCAPES {
             let before = shell.screen.text().len();
             shell.send(&format!("{line}\r"));
-            shell.expect("$ ", seconds(60));
+            prompt(&mut shell);
             shell.send("echo mar''ker\r");
-            shell.expect("marker", seconds(30));
-            shell.expect("$ ", seconds(30));
+            shell.expect("marker", seconds(60));
+            prompt(&mut shell);
             let shown = shell.screen.text().split_off(before);
             for leak in ["uid=", "root:*", "root:!", "root:$", "KUBERNETES_SERVICE"] {
                 assert!(!shown.contains(leak), "`{line}` in {pod} got out:\n{shown}");
             }
         }
         shell.send("\x04");
-        shell.finish(seconds(20));
+        shell.finish(seconds(60));
     }
 }
 
-/// The request that waits for this place's command.
-fn waiting(world: &World, place: &Place<'_>) -> String {
-    until("the command is put to approvers", seconds(20), || {
+/// The request that waits for this place's command, and is none of those before.
+fn waiting(world: &World, place: &Place<'_>, before: &[&str]) -> String {
+    until("the command is put to approvers", seconds(60), || {
         let asked = world.bob().words(["requests", "-o", "json"]).run().exits(0).json();
         let mine = |one: &&Value| {
-            one["policy"] == *place.name && one["phase"] == "Pending" && one["command"].is_string()
+            one["policy"] == *place.name
+                && one["phase"] == "Pending"
+                && one["command"].is_string()
+                && !before.iter().any(|before| one["name"] == **before)
         };
         Some(asked.as_array()?.iter().find(mine)?["name"].as_str()?.to_owned())
     })
@@ -334,21 +348,20 @@ fn a_denied_line_passes_once_when_an_approver_lets_it(world: &World) {
     let place = ruled(world, "once", |commands| commands["onDenied"] = json!("Ask"));
     let mut shell = open(&place, "box");
     shell.send("uname -m\r");
-    shell.expect("approve", seconds(20));
-    let name = waiting(world, &place);
+    shell.expect("approve", seconds(60));
+    let name = waiting(world, &place, &[]);
     world.alice().words(["approve", &name]).run().exits(77);
     world.bob().words(["approve", &name]).run().exits(0);
-    shell.expect(std::env::consts::ARCH, seconds(30));
-    shell.expect("$ ", seconds(20));
+    shell.expect(std::env::consts::ARCH, seconds(60));
+    prompt(&mut shell);
     world.event("session.command", |e| e["approvedBy"] == "bob" && e["command"][0] == "uname");
     // Once: the same line asks again, and Ctrl-C gives up.
     shell.send("uname -m\r");
-    shell.expect("approve", seconds(20));
-    let again = waiting(world, &place);
-    assert_ne!(again, name);
+    shell.expect("approve", seconds(60));
+    let again = waiting(world, &place, &[&name]);
     shell.send("\x03");
-    shell.expect("$ ", seconds(20));
-    until("nobody is asked any more", seconds(20), || {
+    prompt(&mut shell);
+    until("nobody is asked any more", seconds(60), || {
         let request = place.request(&again)?;
         (request["status"]["phase"] == "Revoked").then_some(())
     });
@@ -356,12 +369,12 @@ fn a_denied_line_passes_once_when_an_approver_lets_it(world: &World) {
     // What cannot be known cannot be asked for.
     types(&mut shell, "echo $(id)", "sallyport: ");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
     // An exec waits as well.
     let exec = world.alice().line(format!("exec -n {} box -- uname -m", place.name)).start();
-    let name = waiting(world, &place);
+    let name = waiting(world, &place, &[&name, &again]);
     world.bob().words(["approve", &name]).run().exits(0);
-    exec.finish(seconds(30)).exits(0).prints(std::env::consts::ARCH);
+    exec.finish(seconds(60)).exits(0).prints(std::env::consts::ARCH);
     assert!(place.binding(&name).is_none(), "it is no grant");
 }
 
@@ -369,22 +382,22 @@ fn a_denied_line_that_an_approver_denies_does_not_run(world: &World) {
     let place = ruled(world, "once-denied", |commands| commands["onDenied"] = json!("Ask"));
     let mut shell = open(&place, "box");
     shell.send("uname -m\r");
-    shell.expect("approve", seconds(20));
-    let name = waiting(world, &place);
+    shell.expect("approve", seconds(60));
+    let name = waiting(world, &place, &[]);
     world.bob().words(["deny", &name, "--reason", "look it up"]).run().exits(0);
-    shell.expect("look it up", seconds(20));
-    shell.expect("$ ", seconds(20));
+    shell.expect("look it up", seconds(60));
+    prompt(&mut shell);
     assert!(!shell.screen.text().contains(std::env::consts::ARCH));
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn a_denied_command_can_end_the_session(world: &World) {
-    let place = ruled(world, "ends", |commands| commands["onDenied"] = json!("End"));
+    let place = ruled(world, "rule-ends", |commands| commands["onDenied"] = json!("End"));
     let mut shell = open(&place, "box");
     shell.send("cat /etc/shadow\r");
-    shell.expect("/etc/shadow", seconds(20));
-    assert_eq!(shell.finish(seconds(20)), 77);
+    shell.expect("/etc/shadow", seconds(60));
+    assert_eq!(shell.finish(seconds(60)), 77);
 }
 
 fn secrets_on_a_line_are_in_no_event_and_no_list(world: &World) {
@@ -394,7 +407,7 @@ fn secrets_on_a_line_are_in_no_event_and_no_list(world: &World) {
     types(&mut shell, "export DB_PASSWORD=hunter2", "");
     types(&mut shell, "mysql --password=hunter2 -e 'select 1'", "sallyport: ");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
     let session = session(world, &place, |e| e["action"] == "guarded" && e["command"][0] == "mysql");
     world.event("session.ended", |e| e["session"] == *session);
     for path in cast::files(&world.recordings(), &session) {
@@ -430,7 +443,7 @@ fn replay_shows_what_a_proposed_policy_would_refuse(world: &World) {
         let mut command = std::process::Command::new(sallyport_tests::world::binary());
         command.args(["policy", "replay", "-o", "json", "--recordings"]).arg(world.recordings());
         command.args(more).arg(&file);
-        sallyport_tests::process::run(&mut command, b"", seconds(30))
+        sallyport_tests::process::run(&mut command, b"", seconds(60))
     };
     let report = replay(&[]).exits(0).json();
     assert_eq!(report["refused"][0]["command"], "echo replayed", "{report}");

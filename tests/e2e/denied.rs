@@ -7,6 +7,8 @@ use sallyport_tests::world::Mortal;
 use sallyport_tests::{Place, World, cast, events, seconds, until};
 use serde_json::{Value, json};
 
+use crate::commands::prompt;
+use crate::open::prompts;
 use crate::outside::{signed_by_us, telling};
 use crate::{Case, cases};
 
@@ -42,7 +44,7 @@ fn about(siem: &Server, request: &str) -> Vec<Call> {
 
 /// Waits for the `n`th call about a request, and until the gateway has noted that it was heard.
 fn told(mortal: &Mortal<'_>, siem: &Server, request: &str, n: usize) -> Call {
-    until("the webhook has heard it", seconds(20), || {
+    until("the webhook has heard it", seconds(60), || {
         let request = mortal.request(request)?;
         let notified = request["status"]["notified"].as_array()?.clone();
         notified.contains(&json!(format!("commandDenied-{n}@siem"))).then_some(())
@@ -95,7 +97,7 @@ fn a_denied_command_is_told_to_webhooks_once_in_every_way(world: &World) {
     };
     let open = |greeting: &str| {
         let mut shell = mortal.ssh("prod-gw").line(format!("shell -n {ns} box")).terminal();
-        shell.expect(greeting, seconds(30));
+        shell.expect(greeting, seconds(60));
         shell
     };
 
@@ -105,29 +107,31 @@ fn a_denied_command_is_told_to_webhooks_once_in_every_way(world: &World) {
     says_it_all(&told(&mortal, &siem, &name, 1), &policy, "exec");
 
     let mut shell = open("guarded");
-    shell.expect("$ ", seconds(30));
+    prompt(&mut shell);
     shell.send(&format!("{LINE}\r"));
-    shell.expect("the network is not for here", seconds(20));
-    shell.expect("$ ", seconds(20));
+    shell.expect("the network is not for here", seconds(60));
+    prompt(&mut shell);
     says_it_all(&told(&mortal, &siem, &name, 2), &policy, "guarded");
     // What may run is nothing to tell, and the session goes on.
     shell.send("echo al''ive\r");
-    shell.expect("alive", seconds(20));
+    shell.expect("alive", seconds(60));
+    prompt(&mut shell);
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
     mortal.ssh("prod-gw").words(["revoke", &name]).run().exits(0);
 
     let (policy, name) = grant("Open");
     let mut shell = open("guardrail");
-    shell.send("PS1='at''$ '\r");
-    shell.expect("at$ ", seconds(20));
+    prompts(&mut shell);
     shell.send(&format!("{LINE}\r"));
-    shell.expect("the network is not for here", seconds(20));
+    shell.expect("the network is not for here", seconds(60));
+    shell.expect("at$ ", seconds(60));
     says_it_all(&told(&mortal, &siem, &name, 1), &policy, "open");
     shell.send("echo al''ive\r");
-    shell.expect("alive", seconds(20));
+    shell.expect("alive", seconds(60));
+    shell.expect("at$ ", seconds(60));
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 
     let all = siem.calls();
     assert_eq!(all.len(), 3, "nothing else was told: {all:?}");
@@ -151,9 +155,8 @@ fn shell(place: &Place<'_>) -> Terminal {
 /// An open shell at a prompt of its own.
 fn open(place: &Place<'_>) -> Terminal {
     let mut shell = shell(place);
-    shell.expect("guardrail", seconds(30));
-    shell.send("PS1='at''$ '\r");
-    shell.expect("at$ ", seconds(20));
+    shell.expect("guardrail", seconds(60));
+    prompts(&mut shell);
     shell
 }
 
@@ -191,26 +194,26 @@ fn a_denied_command_ends_the_session_in_every_way_and_is_on_record(world: &World
     let piped = world.alice().line(&line).input(input).run().exits(77);
     assert!(piped.out.contains("before"), "{}", piped.show());
     let mut typed = shell(&guarded);
-    typed.expect("guarded", seconds(30));
-    typed.expect("$ ", seconds(30));
+    typed.expect("guarded", seconds(60));
+    prompt(&mut typed);
     typed.send(&format!("curl http://example.com/\rtouch {file}\r"));
-    typed.expect("the policy ends", seconds(20));
-    assert_eq!(typed.finish(seconds(20)), 77);
+    typed.expect("the policy ends", seconds(60));
+    assert_eq!(typed.finish(seconds(60)), 77);
     ended_on_record(world, &guarded, "guarded");
     // A line that cannot be known ends it as well.
     let mut unknown = shell(&guarded);
-    unknown.expect("guarded", seconds(30));
-    unknown.expect("$ ", seconds(30));
+    unknown.expect("guarded", seconds(60));
+    prompt(&mut unknown);
     unknown.send("echo $(id)\r");
-    assert_eq!(unknown.finish(seconds(20)), 77);
+    assert_eq!(unknown.finish(seconds(60)), 77);
     assert!(guarded.exec(&format!("ls {file}")).err.contains("No such file"), "{file} was made");
 
     let opened = place(world, "end-open", rules("Open", "End"));
     let file = mark(&opened);
     let mut typed = open(&opened);
     typed.send(&format!("curl http://example.com/\rtouch {file}\r"));
-    typed.expect("the policy ends the session here", seconds(20));
-    assert_eq!(typed.finish(seconds(20)), 77);
+    typed.expect("the policy ends the session here", seconds(60));
+    assert_eq!(typed.finish(seconds(60)), 77);
     ended_on_record(world, &opened, "open");
     assert!(opened.exec(&format!("ls {file}")).err.contains("No such file"), "{file} was made");
 }
@@ -224,23 +227,24 @@ fn a_shell_that_lost_track_ends_or_goes_on_as_the_policy_says(world: &World) {
         let mut shell = open(&place);
         // dash leaves the echo to the terminal, so that it can be taken away.
         shell.send("dash\r");
-        std::thread::sleep(seconds(1));
-        shell.send("PS1='at''$ '\r");
-        shell.expect("at$ ", seconds(20));
+        prompts(&mut shell);
         shell.send("stty -echo\r");
-        shell.expect("at$ ", seconds(20));
+        shell.expect("at$ ", seconds(60));
         shell.send(&format!("touch {file}\r"));
         if ends {
-            shell.expect("the policy ends the session here", seconds(20));
-            assert_eq!(shell.finish(seconds(20)), 77);
+            shell.expect("the policy ends the session here", seconds(60));
+            assert_eq!(shell.finish(seconds(60)), 77);
         } else {
-            shell.expect("at$ ", seconds(20));
+            shell.expect("at$ ", seconds(60));
             shell.send("stty echo\r");
-            shell.expect("at$ ", seconds(20));
+            shell.expect("at$ ", seconds(60));
             shell.send("echo al''ive\r");
-            shell.expect("alive", seconds(20));
-            shell.send("exit\rexit\r");
-            shell.finish(seconds(20));
+            shell.expect("alive", seconds(60));
+            shell.expect("at$ ", seconds(60));
+            shell.send("exit\r");
+            shell.expect("at$ ", seconds(60));
+            shell.send("exit\r");
+            shell.finish(seconds(60));
         }
         let found = place.exec(&format!("ls {file}"));
         assert_eq!(found.err.contains("No such file"), ends, "{what}: {}", found.show());

@@ -38,14 +38,14 @@ fn exec_passes_the_exit_status_on_a_terminal(world: &World) {
     for code in [0, 1, 42, 255] {
         let terminal =
             world.alice().line(format!("exec -n payments deploy/api -- sh -c 'exit {code}'")).terminal();
-        assert_eq!(terminal.finish(seconds(20)), code);
+        assert_eq!(terminal.finish(seconds(60)), code);
     }
     let mut terminal = world
         .alice()
         .line("exec -n payments deploy/api -- sh -c 'test -t 0 && test -t 1 && echo on a $(tty)'")
         .terminal();
-    terminal.expect("on a /dev/pts/", seconds(20));
-    assert_eq!(terminal.finish(seconds(20)), 0);
+    terminal.expect("on a /dev/pts/", seconds(60));
+    assert_eq!(terminal.finish(seconds(60)), 0);
 }
 
 fn a_signal_shows_in_the_exit_status(world: &World) {
@@ -54,7 +54,7 @@ fn a_signal_shows_in_the_exit_status(world: &World) {
     for (signal, code) in [("TERM", 143), ("KILL", 137)] {
         let line = format!("exec -n payments deploy/api -- sh -c 'kill -{signal} $$'");
         world.alice().line(&line).run().exits(code);
-        assert_eq!(world.alice().line(&line).terminal().finish(seconds(20)), code, "on a terminal");
+        assert_eq!(world.alice().line(&line).terminal().finish(seconds(60)), code, "on a terminal");
     }
 }
 
@@ -169,8 +169,8 @@ fn the_target_may_stand_in_the_user_name(world: &World) {
     world.alice().user("multi.payments+nope").line("true").run().exits(64).says("nope");
     let mut terminal = world.alice().user("postgres-0.payments").terminal();
     terminal.send("echo in \"$HOSTNAME\"; exit 5\r");
-    terminal.expect("in postgres-0", seconds(20));
-    assert_eq!(terminal.finish(seconds(20)), 5);
+    terminal.expect("in postgres-0", seconds(60));
+    assert_eq!(terminal.finish(seconds(60)), 5);
 }
 
 fn bad_targets_are_said_in_one_line(world: &World) {
@@ -196,9 +196,9 @@ fn an_image_without_a_shell_runs_its_own_program(world: &World) {
     let said = world.alice().line("exec -n payments noshell -- /hold say 'a b' c").run().exits(2);
     assert_eq!(said.out, "a b\nc\n");
     let mut terminal = world.alice().line("shell -n payments noshell").terminal();
-    terminal.expect("shell", seconds(20));
+    terminal.expect("shell", seconds(60));
     let text = terminal.screen.clone();
-    let code = terminal.finish(seconds(20));
+    let code = terminal.finish(seconds(60));
     assert!(code != 0 && code != 255, "exit {code}\n{}", text.text());
 }
 
@@ -207,7 +207,7 @@ fn a_client_that_goes_away_costs_nothing(world: &World) {
     place.grant("10m");
     let running =
         world.alice().line(format!("exec -n {} box -- sh -c 'echo begun; sleep 600'", place.name)).start();
-    running.expect("begun", seconds(20));
+    running.expect("begun", seconds(60));
     drop(running);
     let ended = world.event("session.ended", |e| e["place"]["namespace"] == *place.name);
     assert_eq!(ended["person"]["username"], "alice");

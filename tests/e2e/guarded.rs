@@ -3,7 +3,7 @@
 use sallyport_tests::{World, cast, seconds};
 use serde_json::{Value, json};
 
-use crate::commands::{open, ruled, scratch, session, types};
+use crate::commands::{open, prompt, reads, ruled, scratch, session, types};
 use crate::{Case, cases};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -38,7 +38,7 @@ fn a_command_does_not_start_where_a_redirection_fails(world: &World) {
         );
         types(&mut shell, &format!("rm {out}.1"), "");
         shell.send("exit\r");
-        assert_eq!(shell.finish(seconds(20)), 0, "{pod}");
+        assert_eq!(shell.finish(seconds(60)), 0, "{pod}");
     }
 }
 
@@ -46,8 +46,7 @@ fn a_line_typed_right_behind_an_interrupt_is_the_next_one(world: &World) {
     let place = ruled(world, "interrupt", |_| {});
     let mut shell = open(&place, "box");
     for (count, key) in ["\x03", "\x1c", "\x03"].iter().enumerate() {
-        shell.send("sleep 300\r");
-        std::thread::sleep(seconds(1));
+        reads(&mut shell);
         match count {
             // In one piece, and as two keys one behind the other.
             0 => shell.send(&format!("{key}echo sti''ll-{count}\r")),
@@ -56,18 +55,15 @@ fn a_line_typed_right_behind_an_interrupt_is_the_next_one(world: &World) {
                 shell.send(&format!("echo sti''ll-{count}\r"));
             }
         }
-        shell.expect(&format!("still-{count}"), seconds(20));
-        shell.expect("$ ", seconds(20));
+        shell.expect(&format!("still-{count}"), seconds(60));
+        prompt(&mut shell);
     }
     // A program that goes on gets what follows.
-    shell.send("cat\r");
-    std::thread::sleep(seconds(1));
-    shell.send("one\r");
-    shell.expect("one\r\none\r\n", seconds(20));
+    reads(&mut shell);
     shell.send("\x04");
-    shell.expect("$ ", seconds(20));
+    prompt(&mut shell);
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(20)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn lines_and_the_end_of_input_that_come_at_once_are_done_in_their_order(world: &World) {
@@ -75,9 +71,9 @@ fn lines_and_the_end_of_input_that_come_at_once_are_done_in_their_order(world: &
     let mut shell = open(&place, "box");
     // All of it before the first line has run, over a pipeline that reads nothing of it.
     shell.send("sleep 1 | sort\recho on''e\recho tw''o | sort\r\x04echo nev''er\r");
-    shell.expect("one", seconds(30));
-    shell.expect("two", seconds(30));
-    assert_eq!(shell.finish(seconds(20)), 0);
+    shell.expect("one", seconds(60));
+    shell.expect("two", seconds(60));
+    assert_eq!(shell.finish(seconds(60)), 0);
     let session = session(world, &place, |e| e["line"] == "echo two");
     let ran: Vec<_> = listed(world, &session).iter().map(|line| line["line"].clone()).collect();
     assert_eq!(ran, ["sleep 1", "sort", "echo one", "echo two", "sort"]);
@@ -101,7 +97,7 @@ fn what_the_guarded_shell_itself_does_is_on_record_and_no_rule_judges_it(world: 
     types(&mut shell, "ls own-words-none", "No such file");
     types(&mut shell, "eval id", "sallyport: ");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
     let session = session(world, &place, |e| e["command"][0] == "ls");
     for (words, outcome) in [
         (json!(["cd", "/tmp"]), "ok"),
@@ -140,7 +136,7 @@ fn what_the_guarded_shell_itself_does_is_on_record_and_no_rule_judges_it(world: 
     let mut command = std::process::Command::new(sallyport_tests::world::binary());
     command.args(["policy", "replay", "--fail", "-o", "json", "--recordings"]).arg(world.recordings());
     command.arg(&file);
-    let report = sallyport_tests::process::run(&mut command, b"", seconds(30)).exits(0).json();
+    let report = sallyport_tests::process::run(&mut command, b"", seconds(60)).exits(0).json();
     assert_eq!(
         (&report["commands"], &report["refused"], &report["allowed"]),
         (&json!(1), &json!([]), &json!([])),

@@ -83,29 +83,29 @@ fn bindings(mortal: &Mortal<'_>) -> Vec<String> {
 
 /// A request's whole life, as people live it; it may break off at any step. Every command has an end.
 fn lives(mortal: &Mortal<'_>, policy: &str, ending: Ending, broken: &dyn Fn() -> bool) {
-    let length = if ending == Ending::Time { "6s" } else { "5m" };
+    let length = if ending == Ending::Time { "10s" } else { "5m" };
     let words = ["request", policy, "-n", &mortal.name, "--for", length, "--reason", "a", "test"];
-    let asked = mortal.ssh("prod-gw").words(words).limit(seconds(40)).run();
+    let asked = mortal.ssh("prod-gw").words(words).limit(seconds(120)).run();
     if broken() {
         return;
     }
     let name = first_word(&asked.exits(0).out);
     if policy == mortal.name {
-        let _ = mortal.ssh("prod-gw-bob").words(["approve", &name]).limit(seconds(40)).run();
+        let _ = mortal.ssh("prod-gw-bob").words(["approve", &name]).limit(seconds(120)).run();
     }
     if broken() {
         return;
     }
     let open = || live(mortal).is_none_or(|one| phase(&one) == "Active");
-    until("it is open, or the blow has come", seconds(30), || (open() || broken()).then_some(()));
+    until("it is open, or the blow has come", seconds(120), || (open() || broken()).then_some(()));
     if broken() {
         return;
     }
     if ending == Ending::Revoked {
-        let _ = mortal.ssh("prod-gw").words(["revoke", &name]).limit(seconds(40)).run();
+        let _ = mortal.ssh("prod-gw").words(["revoke", &name]).limit(seconds(120)).run();
     }
     let quiet = || live(mortal).is_none() && bindings(mortal).is_empty();
-    until("it is over, or the blow has come", seconds(40), || (quiet() || broken()).then_some(()));
+    until("it is over, or the blow has come", seconds(120), || (quiet() || broken()).then_some(()));
 }
 
 /// Whatever was the last step, it goes on from there: what is alive can be had, and when it is over nothing is left.
@@ -115,8 +115,8 @@ fn goes_on(mortal: &Mortal<'_>, at: &str) {
         if phase(&one) == "Pending" && one["spec"]["policy"] == *mortal.name {
             mortal.ssh("prod-gw-bob").words(["approve", &name]).run().exits(0);
         }
-        let short = one["spec"]["duration"] == "6s";
-        until(&format!("{at}: `{name}` is open with its binding, or over"), seconds(40), || {
+        let short = one["spec"]["duration"] == "10s";
+        until(&format!("{at}: `{name}` is open with its binding, or over"), seconds(120), || {
             match live(mortal) {
                 // Only time may have ended it, or that its gateway died before the very first status and nobody
                 // can approve it: another one that is gone was forgotten.
@@ -129,7 +129,7 @@ fn goes_on(mortal: &Mortal<'_>, at: &str) {
         }
     }
     let unlisted = |one: &Value| one["status"]["opened"].as_array().is_none_or(Vec::is_empty);
-    until(&format!("{at}: nothing is left, and the register says so"), seconds(40), || {
+    until(&format!("{at}: nothing is left, and the register says so"), seconds(120), || {
         let over = requests(mortal).iter().all(|one| is_over(one) && unlisted(one));
         (over && bindings(mortal).is_empty()).then_some(())
     });
@@ -156,7 +156,7 @@ fn killed(mortal: &mut Mortal<'_>, policy: &str, step: (&str, Call), blow: Blow,
     mortal.kill();
     if ending == Ending::Time {
         // Nobody is there when time is up.
-        std::thread::sleep(seconds(7));
+        std::thread::sleep(seconds(11));
     }
     mortal.rise();
     goes_on(mortal, &at);
@@ -222,7 +222,7 @@ fn a_gateway_killed_while_a_grant_is_made_longer_leaves_one_end_that_holds(world
         let first = mortal.reaches(&name, "Active")["status"]["window"]["end"].clone();
         mortal.gate.arm(EXTENDED, blow, 1);
         let line = format!("extend {name} --for 5m");
-        let _ = mortal.ssh("prod-gw").line(&line).limit(seconds(40)).run();
+        let _ = mortal.ssh("prod-gw").line(&line).limit(seconds(120)).run();
         assert_eq!(mortal.gate.struck(), 1, "{blow:?}: the step was never made\n{}", mortal.log());
         mortal.gate.disarm();
         mortal.kill();
@@ -237,7 +237,7 @@ fn a_gateway_killed_while_a_grant_is_made_longer_leaves_one_end_that_holds(world
         // The binding says the same end as the request, once the new gateway has looked.
         let end = mortal.request(&name).expect("it")["status"]["window"]["end"].clone();
         let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", mortal.name);
-        until(&format!("{blow:?}: the binding ends with it"), seconds(20), || {
+        until(&format!("{blow:?}: the binding ends with it"), seconds(120), || {
             let all = mortal.api.list(&path);
             all.iter().any(|one| one["metadata"]["annotations"]["sallyport.dev/ends"] == end).then_some(())
         });
@@ -247,7 +247,7 @@ fn a_gateway_killed_while_a_grant_is_made_longer_leaves_one_end_that_holds(world
 
 fn a_gateway_killed_when_a_check_has_answered_lets_it_go_on(world: &World) {
     let tickets = Server::start(Answer::With(200, json!({"result": {"allow": true}})));
-    let hook = format!("hooks:\n  - name: tickets\n    url: {}\n    timeout: 1s\n", tickets.url("/"));
+    let hook = format!("hooks:\n  - name: tickets\n    url: {}\n    timeout: 5s\n", tickets.url("/"));
     let mut mortal = world.mortal_with("kill-check", |_, config| config + &hook);
     let policy = mortal.policy("checked", |spec| {
         spec["approval"] = json!({"required": 0, "hooks": [{"name": "tickets", "unreachable": "Wait"}]});
@@ -255,8 +255,8 @@ fn a_gateway_killed_when_a_check_has_answered_lets_it_go_on(world: &World) {
     for blow in [Blow::KillBefore, Blow::KillAfter] {
         mortal.gate.arm(ANSWERED, blow, 1);
         let line = format!("request {policy} -n {} --for 5m --reason a test", mortal.name);
-        let _ = mortal.ssh("prod-gw").line(line).limit(seconds(40)).run();
-        until(&format!("{blow:?}: the answer is written down"), seconds(30), || {
+        let _ = mortal.ssh("prod-gw").line(line).limit(seconds(120)).run();
+        until(&format!("{blow:?}: the answer is written down"), seconds(120), || {
             (mortal.gate.struck() == 1).then_some(())
         });
         mortal.gate.disarm();

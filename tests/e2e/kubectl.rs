@@ -23,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn kubectl(world: &World, line: &[&str], input: &str) -> Finished {
     let mut command = Command::new("kubectl");
     command.args(line).env("KUBECONFIG", &world.kubeconfig).env("HOME", &world.dir);
-    run(&mut command, input.as_bytes(), seconds(60))
+    run(&mut command, input.as_bytes(), seconds(120))
 }
 
 fn minor() -> u32 {
@@ -63,17 +63,21 @@ fn kubectl_creates_and_deletes(world: &World) {
     );
     kubectl(world, &["apply", "-f", "-"], &pod).exits(0).prints("created");
     kubectl(world, &["apply", "-f", "-"], &pod).exits(0).prints("pod/one");
-    kubectl(world, &["wait", "--for=condition=Ready", "pod/one", "-n", &name, "--timeout=30s"], "").exits(0);
+    kubectl(world, &["wait", "--for=condition=Ready", "pod/one", "-n", &name, "--timeout=60s"], "").exits(0);
     kubectl(world, &["label", "pod", "one", "-n", &name, "a=b"], "").exits(0);
     kubectl(world, &["delete", "pod", "one", "-n", &name], "").exits(0);
     kubectl(world, &["delete", "namespace", &name, "--wait=false"], "").exits(0);
-    until("the namespace is gone", seconds(20), || {
+    until("the namespace is gone", seconds(60), || {
         world.api.get(&format!("/api/v1/namespaces/{name}")).is_none().then_some(())
     });
 }
 
 fn kubectl_reads_logs_and_runs_commands(world: &World) {
-    kubectl(world, &["logs", "-n", "payments", "logger", "--tail=2"], "").exits(0).prints("line");
+    // It may have been started a moment ago.
+    until("the logger's lines", seconds(60), || {
+        let logs = kubectl(world, &["logs", "-n", "payments", "logger", "--tail=2"], "").exits(0);
+        logs.out.contains("line").then_some(())
+    });
     if minor() < 31 {
         eprintln!("kubectl exec is not tried: this kubectl does not speak WebSocket");
         return;

@@ -40,18 +40,24 @@ fn place<'w>(world: &'w World, name: &str, change: impl FnOnce(&mut Value)) -> P
 fn open(place: &Place<'_>, pod: &str) -> Terminal {
     let line = format!("shell -n {} {pod}", place.name);
     let mut shell = place.world().alice().line(line).terminal();
-    shell.expect("guardrail", seconds(30));
-    shell.send("PS1='at''$ '\r");
-    shell.expect("at$ ", seconds(20));
+    shell.expect("guardrail", seconds(60));
+    prompts(&mut shell);
     shell
+}
+
+/// Waits for the shell's own prompt and gives it another, which stands nowhere else.
+pub(crate) fn prompts(shell: &mut Terminal) {
+    shell.expect_prompt(seconds(60));
+    shell.send("PS1='at''$ '\r");
+    shell.expect("at$ ", seconds(60));
 }
 
 fn types(shell: &mut Terminal, keys: &str, shows: &str) {
     shell.send(keys);
     if !shows.is_empty() {
-        shell.expect(shows, seconds(20));
+        shell.expect(shows, seconds(60));
     }
-    shell.expect("at$ ", seconds(20));
+    shell.expect("at$ ", seconds(60));
 }
 
 /// Each shell that this world has: bash; dash, as `sh` of Debian; and busybox's ash.
@@ -63,13 +69,10 @@ fn every_shell(world: &World, place: &Place<'_>, check: impl Fn(&mut Terminal, &
         let mut shell = open(place, pod);
         if let Some(start) = start {
             shell.send(&format!("{start}\r"));
-            std::thread::sleep(seconds(1));
-            shell.send("PS1='at''$ '\r");
-            shell.expect("at$ ", seconds(20));
+            prompts(&mut shell);
         }
         types(&mut shell, "echo re''ady\r", "ready");
         check(&mut shell, name);
-        shell.send("\x04\x04");
     }
 }
 
@@ -77,11 +80,19 @@ fn every_shell(world: &World, place: &Place<'_>, check: impl Fn(&mut Terminal, &
 fn denied(shell: &mut Terminal, name: &str, keys: &str) {
     let before = shell.screen.text().len();
     shell.send(keys);
-    shell.expect("sallyport: ", seconds(20));
-    shell.send("echo ma''rk\r");
-    shell.expect("mark", seconds(20));
+    shell.expect("sallyport: ", seconds(60));
+    shell.expect("at$ ", seconds(60));
+    types(shell, "echo ma''rk\r", "mark");
     let shown = shell.screen.text().split_off(before);
     assert!(!shown.contains("Linux\r"), "{name}: {keys:?} ran\n{shown}");
+}
+
+/// Has the shell ask for something without echo, and waits until it does.
+fn asks_for_a_password(shell: &mut Terminal) {
+    shell.send("read -rsp 'Password: ' p; echo \"got ${#p}\"\r");
+    // Once as it is typed, and once as it is asked, with the echo already off.
+    shell.expect("${#p}", seconds(60));
+    shell.expect("Password: ", seconds(60));
 }
 
 fn an_open_shell_says_that_it_is_a_guardrail(world: &World) {
@@ -92,7 +103,7 @@ fn an_open_shell_says_that_it_is_a_guardrail(world: &World) {
         e["place"]["namespace"] == *place.name && e["assurance"] == "guardrail" && e["outcome"] == "ok"
     });
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(20)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn a_denied_line_is_wiped_in_every_shell(world: &World) {
@@ -126,7 +137,7 @@ fn history_and_editing_are_read_as_the_shell_reads_them(world: &World) {
     types(&mut shell, "uname\x03", "");
     types(&mut shell, "uname\x15echo ki''lled\r", "killed");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn a_paste_is_read_line_by_line(world: &World) {
@@ -136,19 +147,17 @@ fn a_paste_is_read_line_by_line(world: &World) {
     assert!(shell.screen.text().contains("one\r\n"), "the line before runs\n{}", shell.screen.text());
     denied(&mut shell, "bash", "\x1b[200~echo two\nuname\x1b[201~\r");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn a_password_is_in_no_event_and_no_list(world: &World) {
     let place = place(world, "open-password", |_| {});
     let mut shell = open(&place, "box");
-    shell.send("read -rsp 'Password: ' p; echo \"got ${#p}\"\r");
-    shell.expect("Password: ", seconds(20));
-    std::thread::sleep(seconds(1));
+    asks_for_a_password(&mut shell);
     types(&mut shell, "correct-horse\r", "got 13");
     types(&mut shell, "echo af''ter\r", "after");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
     let event = world.event("session.ended", |e| e["place"]["namespace"] == *place.name);
     let session = event["session"].as_str().expect("a session");
     for path in cast::files(&world.recordings(), session) {
@@ -162,26 +171,26 @@ fn programs_and_full_screens_are_left_alone(world: &World) {
     let place = place(world, "open-programs", |_| {});
     let mut shell = open(&place, "box");
     // What a program reads is no command.
-    shell.send("cat\r");
-    std::thread::sleep(seconds(1));
+    shell.send("echo be''gins; cat\r");
+    shell.expect("begins\r\n", seconds(60));
     shell.send("uname\r");
-    shell.expect("uname\r\nuname", seconds(20));
+    shell.expect("uname\r\nuname\r\n", seconds(60));
     types(&mut shell, "\x04", "");
     shell.send("top\r");
-    shell.expect("PID", seconds(20));
+    shell.expect("PID", seconds(60));
     types(&mut shell, "q", "");
     types(&mut shell, "echo al''ive\r", "alive");
     denied(&mut shell, "bash", "uname\r");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn an_open_shell_can_ask_for_a_line(world: &World) {
     let place = place(world, "open-asks", |commands| commands["onDenied"] = json!("Ask"));
     let mut shell = open(&place, "box");
     shell.send("uname -s\r");
-    shell.expect("approve", seconds(20));
-    let name = sallyport_tests::until("the line is put to approvers", seconds(20), || {
+    shell.expect("approve", seconds(60));
+    let name = sallyport_tests::until("the line is put to approvers", seconds(60), || {
         let asked = world.bob().words(["requests", "-o", "json"]).run().exits(0).json();
         let mine = |one: &&Value| {
             one["policy"] == *place.name && one["phase"] == "Pending" && one["command"].is_string()
@@ -189,19 +198,19 @@ fn an_open_shell_can_ask_for_a_line(world: &World) {
         Some(asked.as_array()?.iter().find(mine)?["name"].as_str()?.to_owned())
     });
     world.bob().words(["approve", &name]).run().exits(0);
-    shell.expect("Linux", seconds(20));
-    shell.expect("at$ ", seconds(20));
+    shell.expect("Linux", seconds(60));
+    shell.expect("at$ ", seconds(60));
     world.event("session.command", |e| e["approvedBy"] == "bob" && e["assurance"] == "guardrail");
     shell.send("exit\r");
-    shell.finish(seconds(20));
+    shell.finish(seconds(60));
 }
 
 fn an_open_shell_can_end_at_a_denied_line(world: &World) {
     let place = place(world, "open-ends", |commands| commands["onDenied"] = json!("End"));
     let mut shell = open(&place, "box");
     shell.send("uname\r");
-    shell.expect("sallyport: ", seconds(20));
-    assert_eq!(shell.finish(seconds(20)), 77);
+    shell.expect("sallyport: ", seconds(60));
+    assert_eq!(shell.finish(seconds(60)), 77);
 }
 
 fn list(world: &World, session: &str) -> Vec<Value> {
@@ -226,19 +235,16 @@ fn a_shell_without_rules_is_observed_and_can_be_replayed(world: &World) {
     assert_eq!(exec["command"], json!(["id", "-u"]), "{exec}");
     assert_eq!((&exec["rule"], &exec["assurance"]), (&json!("no rules"), &json!("none")), "{exec}");
     let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
-    shell.send("PS1='at''$ '\r");
-    shell.expect("at$ ", seconds(20));
+    prompts(&mut shell);
     types(&mut shell, "echo f''ine\r", "fine");
     types(&mut shell, "uname -s\r", "Linux");
-    shell.send("read -rsp 'Password: ' p; echo \"got ${#p}\"\r");
-    shell.expect("Password: ", seconds(20));
-    std::thread::sleep(seconds(1));
+    asks_for_a_password(&mut shell);
     types(&mut shell, "correct-horse\r", "got 13");
     // What is typed ahead is held up by nobody, and a line from the history is one like any other.
     types(&mut shell, "\x1b[A\x1b[A\r", "Linux");
     let shown = shell.screen.text();
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(20)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
     assert!(!shown.contains("sallyport:") && !shown.contains("guardrail"), "nothing is said\n{shown}");
     let event = world.event("session.command", |e| {
         e["place"]["namespace"] == *place.name && e["line"] == "uname -s" && e["outcome"] == "ok"
@@ -273,7 +279,7 @@ fn a_shell_without_rules_is_observed_and_can_be_replayed(world: &World) {
         std::fs::write(&file, object(shell).to_string()).expect("write");
         let mut command = std::process::Command::new(sallyport_tests::world::binary());
         command.args(["policy", "replay", "-o", "json", "--recordings"]).arg(world.recordings()).arg(&file);
-        let report = sallyport_tests::process::run(&mut command, b"", seconds(30)).exits(0).json();
+        let report = sallyport_tests::process::run(&mut command, b"", seconds(60)).exits(0).json();
         let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
         report["refused"]
             .as_array()
@@ -300,11 +306,10 @@ fn what_is_not_to_be_recorded_is_not_listed(world: &World) {
     place.grant("1h");
     place.exec("id -u").exits(0);
     let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
-    shell.send("PS1='at''$ '\r");
-    shell.expect("at$ ", seconds(20));
+    prompts(&mut shell);
     types(&mut shell, "echo f''ine\r", "fine");
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(20)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
     let ended =
         world.event("session.ended", |e| e["place"]["namespace"] == *place.name && e["action"] == "shell");
     let session = ended["session"].as_str().expect("a session");

@@ -49,7 +49,7 @@ pub(crate) fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &st
         let (url, secret) = (siem.url("/hooks"), dir.join("secret"));
         config
             + &format!(
-                "notifications:\n  - name: siem\n    url: {url}\n    secretFile: {}\n    timeout: 2s\n    \
+                "notifications:\n  - name: siem\n    url: {url}\n    secretFile: {}\n    timeout: 10s\n    \
                  policies: [{policy}, {policy}-guarded, {policy}-open]\n{more}",
                 secret.display()
             )
@@ -59,7 +59,7 @@ pub(crate) fn telling<'w>(world: &'w World, name: &str, siem: &Server, more: &st
 /// A gateway whose policies may name the check `tickets`.
 fn checking<'w>(world: &'w World, name: &str, tickets: &Server) -> Mortal<'w> {
     let hook = format!(
-        "hooks:\n  - name: tickets\n    url: {}\n    timeout: 1s\n",
+        "hooks:\n  - name: tickets\n    url: {}\n    timeout: 5s\n",
         tickets.url("/v1/data/sallyport")
     );
     world.mortal_with(name, |_, config| config + &hook)
@@ -119,7 +119,7 @@ fn webhooks_are_told_once_signed_and_also_after_a_kill(world: &World) {
     let siem = Server::start(Answer::With(200, json!({})));
     let mut mortal = telling(world, "told", &siem, "");
     let name = mortal.asks(&mortal.name, "--for 5m");
-    until("it is told that somebody asks", seconds(15), || {
+    until("it is told that somebody asks", seconds(120), || {
         (kinds(&siem, &name) == ["requested"]).then_some(())
     });
     let call = siem.calls().into_iter().find(|call| call.json()["data"]["request"] == *name).expect("a call");
@@ -135,19 +135,19 @@ fn webhooks_are_told_once_signed_and_also_after_a_kill(world: &World) {
     siem.answers(Answer::With(503, json!({})));
     approve(&mortal, &name);
     mortal.reaches(&name, "Active");
-    until("it was tried", seconds(15), || {
+    until("it was tried", seconds(120), || {
         told(&siem, &name).iter().any(|(kind, _)| kind == "approved").then_some(())
     });
     mortal.kill();
     siem.answers(Answer::With(200, json!({})));
     mortal.rise();
-    until("it is told after the restart", seconds(30), || {
+    until("it is told after the restart", seconds(120), || {
         let request = mortal.request(&name)?;
         let notified = request["status"]["notified"].as_array()?.clone();
         notified.iter().any(|note| note.to_string().contains("approved@siem")).then_some(())
     });
     mortal.ssh("prod-gw").words(["revoke", &name]).run().exits(0);
-    until("the end is told", seconds(15), || {
+    until("the end is told", seconds(120), || {
         (kinds(&siem, &name) == ["requested", "approved", "ended"]).then_some(())
     });
     // An attempt that was answered with 503 was repeated under the same id; nothing else came twice.
@@ -165,15 +165,15 @@ fn a_webhook_that_hangs_holds_up_nobody(world: &World) {
     approve(&mortal, &name);
     mortal.reaches(&name, "Active");
     mortal.ssh("prod-gw").words(["revoke", &name]).run().exits(0);
-    until("the other one is told everything that still matters", seconds(20), || {
+    until("the other one is told everything that still matters", seconds(120), || {
         kinds(&siem, &name).last().is_some_and(|kind| kind == "ended").then_some(())
     });
-    until("the slow one was tried", seconds(20), || (!slow.calls().is_empty()).then_some(()));
+    until("the slow one was tried", seconds(120), || (!slow.calls().is_empty()).then_some(()));
     let failed = || {
         let all = events::lines(&mortal.dir.join("events.jsonl"));
         all.into_iter().find(|event| event["event"] == "notification.failed")
     };
-    let event = until("that it fails is an event", seconds(30), failed);
+    let event = until("that it fails is an event", seconds(120), failed);
     assert_eq!(event["action"], "slow", "{event}");
 }
 
@@ -184,7 +184,7 @@ fn a_check_says_no_with_its_reasons_and_nobody_can_approve(world: &World) {
         spec["approval"]["hooks"] = json!([{"name": "tickets", "unreachable": "Wait"}]);
     });
     let name = mortal.asks(&policy, "--for 5m");
-    until("it was asked", seconds(15), || (!tickets.calls().is_empty()).then_some(()));
+    until("it was asked", seconds(120), || (!tickets.calls().is_empty()).then_some(()));
     let early = mortal.ssh("prod-gw-bob").words(["approve", &name]).run().exits(77);
     assert!(early.err.contains("tickets"), "{}", early.show());
     tickets.answers(no("OPS-42 is \u{1b}[2Jclosed"));
@@ -235,14 +235,14 @@ fn a_check_that_says_no_later_ends_the_grant_and_cuts_its_session(world: &World)
         let all = tickets.calls();
         all.iter().map(|call| call.json()["input"]["phase"].as_str().unwrap_or_default().to_owned()).collect()
     };
-    until("it is asked again", seconds(30), || phases().contains(&"recheck".to_owned()).then_some(()));
+    until("it is asked again", seconds(120), || phases().contains(&"recheck".to_owned()).then_some(()));
     assert_eq!(mortal.request(&name).expect("the request")["status"]["phase"], "Active");
     tickets.answers(no("the ticket was closed"));
     let ended = mortal.reaches(&name, "Revoked");
     assert_eq!(ended["status"]["cause"], "Hook", "{ended}");
     assert!(ended["status"]["message"].to_string().contains("the ticket was closed"), "{ended}");
     let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", mortal.name);
-    until("nothing is left", seconds(15), || mortal.api.list(&path).is_empty().then_some(()));
+    until("nothing is left", seconds(120), || mortal.api.list(&path).is_empty().then_some(()));
 }
 
 fn policy_file(mortal_name: &str, policy: &str, longest: &str) -> String {
@@ -276,7 +276,7 @@ fn policies_come_from_a_directory_and_a_broken_one_leaves_the_last_good_one(worl
         one["maxDuration"].as_str().map(str::to_owned)
     };
     let becomes = |expected: Option<&str>| {
-        until(&format!("its longest time is {expected:?}"), seconds(20), || {
+        until(&format!("its longest time is {expected:?}"), seconds(120), || {
             (longest().as_deref() == expected).then_some(())
         });
     };
@@ -286,7 +286,7 @@ fn policies_come_from_a_directory_and_a_broken_one_leaves_the_last_good_one(worl
     mortal.reaches(&name, "Active");
 
     write(&policy_file(&mortal.name, &policy, "1h").replace("\"maxDuration\"", "\"maxDurations\""));
-    let broken = until("that it is broken is an event", seconds(15), || {
+    let broken = until("that it is broken is an event", seconds(120), || {
         let all = events::lines(&mortal.dir.join("events.jsonl"));
         all.into_iter().find(|event| event.to_string().contains("maxDurations"))
     });
@@ -347,7 +347,7 @@ fn old_requests_go_and_those_with_an_open_review_stay(world: &World) {
         let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", mortal.name);
         mortal.api.list(&path).is_empty().then_some(())
     };
-    until("nothing is open", seconds(15), unbound);
+    until("nothing is open", seconds(120), unbound);
     // As if two of them had ended two hours ago, and the gateway looks again, as it does each minute.
     let age = |mortal: &Mortal<'_>, name: &str| {
         let ended = mortal.request(name).expect("the request")["status"]["endedAt"].clone();
@@ -361,7 +361,7 @@ fn old_requests_go_and_those_with_an_open_review_stay(world: &World) {
     age(&mortal, &loud);
     mortal.kill();
     mortal.rise();
-    until("the old one is gone", seconds(90), || mortal.request(&old).is_none().then_some(()));
+    until("the old one is gone", seconds(180), || mortal.request(&old).is_none().then_some(()));
     assert!(mortal.request(&young).is_some(), "a young one went");
     assert!(mortal.request(&loud).is_some(), "an open review went with its request");
     let verdict = ["review", &loud, "--verdict", "justified", "--reason", "a", "test"];
@@ -370,5 +370,5 @@ fn old_requests_go_and_those_with_an_open_review_stay(world: &World) {
     age(&mortal, &loud);
     mortal.kill();
     mortal.rise();
-    until("the reviewed one is gone", seconds(90), || mortal.request(&loud).is_none().then_some(()));
+    until("the reviewed one is gone", seconds(180), || mortal.request(&loud).is_none().then_some(()));
 }

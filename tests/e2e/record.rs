@@ -35,29 +35,33 @@ fn a_shell_is_recorded_as_it_happens(world: &World) {
     let place = world.place("tape");
     let grant = place.grant("30m");
     let mut shell = world.alice().line(format!("shell -n {} box", place.name)).terminal();
-    shell.send("echo on''air; stty -echo\r");
-    shell.expect("onair", seconds(20));
+    shell.expect_prompt(seconds(60));
+    shell.send("stty -echo; echo on''air\r");
+    shell.expect("onair", seconds(60));
+    shell.expect_prompt(seconds(60));
     let tape = file(world, &session(world, &grant), "cast");
-    until("it is written as it happens", seconds(5), || {
+    until("it is written as it happens", seconds(60), || {
         cast::read(&tape).output.contains("onair").then_some(())
     });
     // What is typed at a prompt without echo is nowhere.
-    shell.send("read secret; echo got''it\r");
-    std::thread::sleep(seconds(1));
+    shell.send("echo as''king; read secret; echo got''it\r");
+    shell.expect("asking", seconds(60));
     shell.send("hunter2\r");
-    shell.expect("gotit", seconds(10));
+    shell.expect("gotit", seconds(60));
     shell.resize(30, 100);
-    std::thread::sleep(seconds(1));
+    until("the other size is on the recording", seconds(60), || {
+        cast::read(&tape).sizes.iter().any(|size| size == "100x30").then_some(())
+    });
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(10)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
     let whole = cast::read(&tape);
     assert!(!whole.output.contains("hunter2"), "typed input is on the recording");
     assert_eq!((&whole.header["width"], &whole.header["height"]), (&json!(80), &json!(24)));
     assert!(whole.sizes.iter().any(|size| size == "100x30"), "{:?}", whole.sizes);
     if std::process::Command::new("asciinema").arg("--version").output().is_ok() {
         let mut player = Terminal::start("asciinema", &["cat", &tape.display().to_string()], 24, 80);
-        player.expect("onair", seconds(20));
-        assert_eq!(player.finish(seconds(20)), 0);
+        player.expect("onair", seconds(60));
+        assert_eq!(player.finish(seconds(60)), 0);
     }
 }
 
@@ -99,7 +103,7 @@ fn a_command_is_recorded_with_its_metadata(world: &World) {
     assert!(tape.output.contains("out") && tape.output.contains("err"), "{}", tape.output);
     let log = world.alice().line(format!("logs -n {} box", place.name)).run().exits(0);
     assert!(!log.out.is_empty());
-    until("logs have a metadata file too", seconds(5), || {
+    until("logs have a metadata file too", seconds(60), || {
         let all = cast::files(&world.recordings(), "json");
         all.iter()
             .filter_map(|f| std::fs::read_to_string(f).ok())
@@ -113,6 +117,8 @@ fn every_step_is_an_event(world: &World) {
     let name = sallyport_tests::world::first_word(&place.ask("30m").exits(0).out);
     world.bob().line(format!("approve {name}")).run().exits(0);
     place.exec("true").exits(0);
+    // `ssh` ends a moment before the books are closed.
+    world.event("session.ended", |e| e["request"] == *name);
     world.alice().line(format!("revoke {name}")).run().exits(0);
     place.unbound(&name);
     world.event("grant.cleaned", |e| e["request"] == *name);
@@ -163,10 +169,10 @@ fn the_audit_log_shows_person_grant_and_session(world: &World) {
     let grant = place.grant("30m");
     place.exec("true").exits(0);
     let id = session(world, &grant);
-    let entry = until("the API server's audit log has the exec", seconds(10), || {
-        events::lines(log)
-            .into_iter()
-            .find(|e| e["objectRef"]["subresource"] == "exec" && e["objectRef"]["namespace"] == *place.name)
+    let entry = until("the API server's audit log has the exec", seconds(60), || {
+        events::last(log, &place.name, |e| {
+            e["objectRef"]["subresource"] == "exec" && e["objectRef"]["namespace"] == *place.name
+        })
     });
     let person = &entry["impersonatedUser"];
     assert_eq!(person["username"], "alice", "{entry}");

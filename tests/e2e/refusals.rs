@@ -50,10 +50,10 @@ fn refused(closed: &Place<'_>, command: &str) {
 fn a_shell_is_refused_without_a_grant(world: &World) {
     let closed = world.place("closed-shell");
     let mut terminal = world.alice().line(format!("shell -n {} box", closed.name)).terminal();
-    terminal.expect(&closed.name, seconds(20));
-    assert_eq!(terminal.finish(seconds(20)), 77);
+    terminal.expect(&closed.name, seconds(60));
+    assert_eq!(terminal.finish(seconds(60)), 77);
     let terminal = world.alice().line(format!("exec -n {} box -- sh", closed.name)).terminal();
-    assert_eq!(terminal.finish(seconds(20)), 77);
+    assert_eq!(terminal.finish(seconds(60)), 77);
 }
 
 fn targets_in_the_user_name_are_refused_without_a_grant(world: &World) {
@@ -62,7 +62,7 @@ fn targets_in_the_user_name_are_refused_without_a_grant(world: &World) {
     world.alice().user(&target).line("true").run().exits(77).says(&closed.name);
     world.alice().user(&target).run().exits(77).says(&closed.name);
     world.alice().user(format!("{target}+main")).line("true").run().exits(77);
-    assert_eq!(world.alice().user(&target).terminal().finish(seconds(20)), 77);
+    assert_eq!(world.alice().user(&target).terminal().finish(seconds(60)), 77);
 }
 
 fn tunnels_are_refused_without_a_grant(world: &World) {

@@ -67,7 +67,7 @@ fn a_set_of_ones_own_counts_wherever_it_is_named_and_a_missing_one_closes_the_po
 
     // Changed: what is gone counts at the next session, what is new does not for a grant that was approved before.
     set.write(&json!({"allow": [{"programs": ["true", "uname"]}], "deny": deny}));
-    until("what the set lost is refused", seconds(20), || (place.exec("echo x").code == 77).then_some(()));
+    until("what the set lost is refused", seconds(60), || (place.exec("echo x").code == 77).then_some(()));
     place.exec("true").exits(0);
     place.exec("uname").exits(77);
     world.alice().words(["revoke", &grant]).run().exits(0);
@@ -78,7 +78,7 @@ fn a_set_of_ones_own_counts_wherever_it_is_named_and_a_missing_one_closes_the_po
     // Gone: nothing is opened, nothing is asked for, and everybody whom it concerns is told which set it is.
     set.delete();
     let missing = format!("there is no CommandSet `{}`", set.name);
-    until("the missing set is known", seconds(20), || (place.exec("true").code == 77).then_some(()));
+    until("the missing set is known", seconds(60), || (place.exec("true").code == 77).then_some(()));
     place.exec("true").exits(77).says(&missing);
     place.ask("1h").exits(77).says(&missing);
     world.event("policy.rejected", |e| {
@@ -90,7 +90,7 @@ fn a_set_of_ones_own_counts_wherever_it_is_named_and_a_missing_one_closes_the_po
 
     // Back, and the grant opens again.
     set.write(&json!({"allow": [{"programs": ["true"]}]}));
-    until("the set is back", seconds(20), || (place.exec("true").code == 0).then_some(()));
+    until("the set is back", seconds(60), || (place.exec("true").code == 0).then_some(()));
     place.exec("uname").exits(77);
 }
 

@@ -2,7 +2,6 @@
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
 use sallyport_tests::process::Running;
 use sallyport_tests::ssh::Ssh;
@@ -32,7 +31,7 @@ impl Shared {
         let socket =
             format!("/tmp/sallyport-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let master = world.alice().option("-M").option("-N").option("-S").option(&socket).start();
-        until("the shared connection", seconds(20), || std::path::Path::new(&socket).exists().then_some(()));
+        until("the shared connection", seconds(60), || std::path::Path::new(&socket).exists().then_some(()));
         Self { _master: master, socket }
     }
 
@@ -40,18 +39,16 @@ impl Shared {
         world.alice().option("-S").option(&self.socket).o("ControlMaster=no")
     }
 
-    /// Other sessions of the same connection answer within a few seconds.
+    /// Other sessions of the same connection answer while one stands still, which it does for longer than they may take.
     fn works(&self, world: &World) {
         for n in 0..5 {
-            let start = Instant::now();
             let said = self
                 .ssh(world)
                 .line(format!("exec -n payments deploy/api -- echo {n}"))
-                .limit(seconds(20))
+                .limit(seconds(45))
                 .run()
                 .exits(0);
             assert_eq!(said.out.trim(), n.to_string());
-            assert!(start.elapsed() < seconds(8), "{:?}", start.elapsed());
         }
     }
 }
@@ -68,7 +65,7 @@ fn sessions_share_a_connection(world: &World) {
         })
         .collect();
     for (n, running) in (0..).zip(many) {
-        running.finish(seconds(30)).exits(n);
+        running.finish(seconds(60)).exits(n);
     }
 }
 
@@ -94,8 +91,8 @@ fn a_person_who_does_not_read_freezes_nobody(world: &World) {
 fn a_pod_that_does_not_read_freezes_nobody(world: &World) {
     let shared = Shared::open(world);
     let mut flood =
-        shared.ssh(world).line("exec -n payments deploy/api -- sh -c 'echo begun; sleep 60'").start();
-    flood.expect("begun", seconds(20));
+        shared.ssh(world).line("exec -n payments deploy/api -- sh -c 'echo begun; sleep 600'").start();
+    flood.expect("begun", seconds(60));
     let mut input = flood.take_input().expect("its standard input");
     std::thread::spawn(move || {
         use std::io::Write;

@@ -20,67 +20,72 @@ pub(crate) fn cases() -> Vec<Case> {
 fn open(world: &World, target: &str) -> Terminal {
     world.shared_grant();
     let mut shell = world.alice().line(format!("shell -n payments {target}")).terminal();
-    shell.send("PS1='$ '; echo st''arted\r");
-    shell.expect("started", seconds(20));
+    shell.expect_prompt(seconds(60));
+    shell.send("PS1='at''$ '\r");
+    shell.expect("at$ ", seconds(60));
     shell
 }
 
 fn a_shell_is_bash_where_there_is_one(world: &World) {
     let mut shell = open(world, "deploy/api");
     shell.send("echo \"<${BASH_VERSION%%.*}>\"; echo \"<$TERM>\"\r");
-    shell.expect("<5>", seconds(10));
-    shell.expect("<xterm-256color>", seconds(10));
+    shell.expect("<5>", seconds(60));
+    shell.expect("<xterm-256color>", seconds(60));
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(10)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn a_shell_is_sh_elsewhere(world: &World) {
     let mut shell = open(world, "ash");
     shell.send("echo \"<${BASH_VERSION}>\"; exit 9\r");
-    shell.expect("<>", seconds(10));
-    assert_eq!(shell.finish(seconds(10)), 9);
+    shell.expect("<>", seconds(60));
+    assert_eq!(shell.finish(seconds(60)), 9);
 }
 
 fn the_terminal_keeps_its_size(world: &World) {
     let mut shell = open(world, "deploy/api");
     shell.send("stty size\r");
-    shell.expect("24 80", seconds(10));
+    shell.expect("24 80", seconds(60));
     shell.resize(41, 123);
     // A change of size takes its way through the API; it is not answered.
     shell.send("until [ \"$(stty size)\" = '41 123' ]; do sleep 0.1; done; echo res''ized\r");
-    shell.expect("resized", seconds(10));
+    shell.expect("resized", seconds(60));
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(10)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn control_c_interrupts_and_control_d_ends(world: &World) {
     let mut shell = open(world, "deploy/api");
-    shell.send("sleep 300\r");
-    std::thread::sleep(seconds(1));
+    shell.send("echo sl''eeps; sleep 300\r");
+    shell.expect("sleeps", seconds(60));
     shell.send("\x03");
+    shell.expect("at$ ", seconds(60));
     shell.send("echo \"st$?ill\"\r");
-    shell.expect("st130ill", seconds(10));
-    shell.send("true\r\x04");
-    assert_eq!(shell.finish(seconds(10)), 0);
+    shell.expect("st130ill", seconds(60));
+    shell.expect("at$ ", seconds(60));
+    shell.send("true\r");
+    shell.expect("at$ ", seconds(60));
+    shell.send("\x04");
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn a_shell_passes_its_exit_status(world: &World) {
     for code in [0, 3, 255] {
         let mut shell = open(world, "sts/postgres");
         shell.send(&format!("exit {code}\r"));
-        assert_eq!(shell.finish(seconds(10)), code);
+        assert_eq!(shell.finish(seconds(60)), code);
     }
 }
 
 fn a_full_screen_passes_through(world: &World) {
     let mut shell = open(world, "deploy/api");
     shell.send("seq 1 20000; echo do''ne\r");
-    shell.expect("20000", seconds(30));
-    shell.expect("done", seconds(10));
+    shell.expect("20000", seconds(60));
+    shell.expect("done", seconds(60));
     let shown = shell.screen.text();
     assert!((1..=20_000).all(|n: u32| shown.contains(&format!("{n}\r\n"))), "lines are missing");
     shell.send("exit\r");
-    assert_eq!(shell.finish(seconds(10)), 0);
+    assert_eq!(shell.finish(seconds(60)), 0);
 }
 
 fn a_shell_without_a_terminal_reads_commands(world: &World) {

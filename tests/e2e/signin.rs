@@ -23,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
 pub(crate) fn newcomer(world: &World) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let key = dir.path().join("id_ed25519");
-    run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key), b"", seconds(20))
+    run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key), b"", seconds(60))
         .exits(0);
     let text = std::fs::read_to_string(world.dir.join("ssh_config")).expect("the configuration");
     let old = world.dir.join("people/new/id_ed25519").display().to_string();
@@ -47,7 +47,7 @@ fn signing_in_by_plain_ssh_prints_a_certificate(world: &World) {
     std::fs::write(&certificate, &signed.out).expect("write");
     new().line("whoami").run().exits(0).prints("alice").prints("oncall");
     let shown =
-        run(Command::new("ssh-keygen").args(["-L", "-f"]).arg(&certificate), b"", seconds(10)).exits(0);
+        run(Command::new("ssh-keygen").args(["-L", "-f"]).arg(&certificate), b"", seconds(60)).exits(0);
     for fact in ["user certificate", "Key ID: \"", "alice", "Principals:", "identity@sallyport.dev"] {
         assert!(shown.out.contains(fact), "no {fact}\n{}", shown.out);
     }
@@ -67,7 +67,7 @@ fn signing_in_by_the_command_puts_the_certificate_beside_the_key(world: &World) 
         .env_remove("SSH_AUTH_SOCK");
     let running = Running::start(&mut login);
     real::walk(&running, world.idp.as_ref(), "bob");
-    running.finish(seconds(30)).exits(0);
+    running.finish(seconds(60)).exits(0);
     assert!(key.with_file_name("id_ed25519-cert.pub").exists(), "no certificate beside the key");
     Ssh::new(config, "prod-gw-new").line("whoami").run().exits(0).prints("bob").prints("leads");
 }
@@ -83,7 +83,7 @@ fn a_sign_in_survives_a_change_of_the_providers_keys(world: &World) {
 fn a_sign_in_that_nobody_completes_harms_nobody(world: &World) {
     let waiting: Vec<_> = (0..2).map(|_| world.ssh("prod-gw-new").line("login").start()).collect();
     for running in &waiting {
-        running.expect_err("http", seconds(20));
+        running.expect_err("http", seconds(60));
     }
     world.alice().line("whoami").run().exits(0);
     drop(waiting);

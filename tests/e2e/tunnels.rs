@@ -59,7 +59,7 @@ fn server<'w>(world: &'w World, name: &str) -> Place<'w> {
 fn through(world: &World, to: &str, input: &str, expected: &str) {
     let mut running = world.alice().option("-W").option(to).start();
     assert!(running.write(input.as_bytes()));
-    running.expect(expected, seconds(20));
+    running.expect(expected, seconds(60));
     running.end_input();
 }
 
@@ -110,11 +110,10 @@ fn unknown_names_and_ports_are_refused(world: &World) {
 
 /// `ssh -N -L`, and the local port.
 fn local(world: &World, to: &str) -> (Running, u16) {
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let port = sallyport_tests::world::free_port().port();
     let spec = format!("127.0.0.1:{port}:{to}");
     let running = world.alice().option("-N").option("-L").option(spec).o("ExitOnForwardFailure=yes").start();
-    until("ssh listens", seconds(20), || TcpStream::connect(("127.0.0.1", port)).ok());
+    until("ssh listens", seconds(60), || TcpStream::connect(("127.0.0.1", port)).ok());
     (running, port)
 }
 

@@ -48,7 +48,7 @@ impl ApiServer {
             (None, None) => None,
         };
         let certificate_authority = bytes(&cluster, "certificate-authority").expect("the cluster's CA");
-        let mut builder = Client::builder().timeout(Duration::from_secs(30)).no_proxy().tls_certs_only([
+        let mut builder = Client::builder().timeout(Duration::from_secs(60)).no_proxy().tls_certs_only([
             Certificate::from_pem(&certificate_authority).expect("the cluster's CA is PEM"),
         ]);
         if let (Some(mut pem), Some(key)) = (bytes(&user, "client-certificate"), bytes(&user, "client-key")) {
@@ -80,8 +80,18 @@ impl ApiServer {
         &self.certificate_authority
     }
 
-    /// One call; status and body.
+    /// One call; status and body. A server that has too much to do says so, and is asked again.
     pub fn call(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> (u16, Value) {
+        for _ in 0..60 {
+            match self.attempt(method.clone(), path, body) {
+                Ok((429 | 503 | 504, _)) => {}
+                Ok(answer) => return answer,
+                // A connection that was kept from before, and closed meanwhile.
+                Err(error) if method == Method::GET && !error.is_timeout() => {}
+                Err(error) => panic!("{path}: {error:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
         self.attempt(method, path, body).unwrap_or_else(|e| panic!("{path}: {e:?}"))
     }
 
@@ -131,7 +141,7 @@ impl ApiServer {
         let collection = collection(object);
         let one = format!("{collection}/{}", object["metadata"]["name"].as_str().expect("a name"));
         // A namespace's ServiceAccount comes a moment after the namespace: until then pods are forbidden.
-        for _ in 0..40 {
+        for _ in 0..240 {
             match self.call(Method::POST, &collection, Some(("application/json", object))) {
                 (200..=202, _) => return,
                 (409, _) => {

@@ -45,7 +45,7 @@ impl Chromium {
             .spawn()
             .expect("chromium");
         let file = profile.path().join("DevToolsActivePort");
-        let (port, path) = until("the browser listens", seconds(60), || {
+        let (port, path) = until("the browser listens", seconds(120), || {
             let text = std::fs::read_to_string(&file).ok()?;
             let (port, path) = text.trim().split_once('\n')?;
             Some((port.parse::<u16>().ok()?, path.to_owned()))
@@ -69,8 +69,24 @@ impl Chromium {
     /// Opens an address.
     #[track_caller]
     pub fn open(&mut self, address: &str) {
+        // The page before is still there for a moment; it may have what somebody looks for on the next one.
+        self.script("window.before = 1");
         let answer = self.call("Page.navigate", json!({"url": address}));
         assert!(answer.get("errorText").is_none(), "{address}: {answer}");
+        self.arrives(address);
+    }
+
+    /// Waits until the page that was marked as the one before is gone, and the next one is there as a whole.
+    #[track_caller]
+    fn arrives(&mut self, by: &str) {
+        let arrived = "window.before === undefined && document.readyState === 'complete'";
+        for _ in 0..1200 {
+            if self.attempt(arrived) == Some(json!(true)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("`{by}` leads nowhere; still at {}:\n{}", self.address(), self.text());
     }
 
     /// Waits until the page has such an element and is there as a whole; its text.
@@ -81,7 +97,7 @@ impl Chromium {
              return document.readyState === 'complete' && e ? e.innerText : null; }})()",
             json!(css)
         );
-        for _ in 0..300 {
+        for _ in 0..1200 {
             if let Some(text) = self.attempt(&question).and_then(|text| text.as_str().map(str::to_owned)) {
                 return text;
             }
@@ -133,14 +149,7 @@ impl Chromium {
         self.shows(css);
         self.script("window.before = 1");
         self.press(css);
-        let arrived = "window.before === undefined && document.readyState === 'complete'";
-        for _ in 0..400 {
-            if self.attempt(arrived) == Some(json!(true)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("`{css}` leads nowhere; still at {}:\n{}", self.address(), self.text());
+        self.arrives(css);
     }
 
     /// Types into a field.
@@ -206,8 +215,8 @@ impl Chromium {
                 }
             }
         };
-        let limited = async { tokio::time::timeout(seconds(30), answer).await };
-        RUNTIME.block_on(limited).map_err(|_| "no answer within 30 s".to_owned())?
+        let limited = async { tokio::time::timeout(seconds(60), answer).await };
+        RUNTIME.block_on(limited).map_err(|_| "no answer within 60 s".to_owned())?
     }
 }
 

@@ -44,8 +44,11 @@ pub struct Call {
 struct Armed {
     call: Call,
     blow: Blow,
-    /// How many such calls it still strikes.
+    /// How many such calls it strikes.
     times: u32,
+    /// How many it has come upon.
+    met: u32,
+    /// How many blows are over: whoever was to be killed is dead.
     struck: u32,
 }
 
@@ -115,13 +118,15 @@ impl Gate {
 
     /// Strikes the next `times` such calls.
     pub fn arm(&self, call: Call, blow: Blow, times: u32) {
-        *self.lock() = Some(Armed { call, blow, times, struck: 0 });
+        *self.lock() = Some(Armed { call, blow, times, met: 0, struck: 0 });
     }
 
-    /// How many calls were struck since it was armed.
+    /// How many calls were struck since it was armed. A blow that has begun is waited for: it might hit the gateway that
+    /// is started after it.
     #[must_use]
     pub fn struck(&self) -> u32 {
-        self.lock().as_ref().map_or(0, |armed| armed.struck)
+        let over = || self.lock().as_ref().map_or(Some(0), |it| (it.met == it.struck).then_some(it.struck));
+        crate::until("the blow is over", crate::seconds(60), over)
     }
 
     /// Lets everything pass.
@@ -135,14 +140,14 @@ impl Gate {
 
     fn blow_for(&self, request: &Request) -> Option<Blow> {
         let mut armed = self.lock();
-        let armed = armed.as_mut().filter(|armed| armed.times > armed.struck)?;
+        let armed = armed.as_mut().filter(|armed| armed.times > armed.met)?;
         let path = request.path.split('?').next().unwrap_or_default();
         let body = String::from_utf8_lossy(&request.body);
         let fits = request.method == armed.call.method
             && (path.ends_with(armed.call.path) || path.contains(&format!("{}/", armed.call.path)))
             && body.contains(armed.call.body);
         fits.then(|| {
-            armed.struck += 1;
+            armed.met += 1;
             armed.blow
         })
     }
@@ -157,11 +162,22 @@ impl Gate {
     /// One request and its answer; whether the connection goes on.
     fn serve(&self, stream: &TcpStream) -> io::Result<bool> {
         let Some(request) = read(stream)? else { return Ok(false) };
-        match self.blow_for(&request) {
+        let blow = self.blow_for(&request);
+        let goes_on = self.treat(stream, &request, blow);
+        if blow.is_some()
+            && let Some(armed) = self.lock().as_mut()
+        {
+            armed.struck = armed.met;
+        }
+        goes_on
+    }
+
+    fn treat(&self, stream: &TcpStream, request: &Request, blow: Option<Blow>) -> io::Result<bool> {
+        match blow {
             None if request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade")) => {
-                self.tunnel(stream, &request)
+                self.tunnel(stream, request)
             }
-            None => self.pass(stream, &request),
+            None => self.pass(stream, request),
             Some(Blow::KillBefore) => {
                 self.kill();
                 Ok(false)
@@ -170,7 +186,7 @@ impl Gate {
             Some(Blow::Answer(code)) => answer(stream, code),
             Some(blow @ (Blow::KillAfter | Blow::HangUpAfter)) => {
                 // All of the answer is waited for, so the call has certainly done what it does.
-                let _ = self.pass(&io::sink(), &request);
+                let _ = self.pass(&io::sink(), request);
                 if blow == Blow::KillAfter {
                     self.kill();
                 }

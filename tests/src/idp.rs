@@ -31,7 +31,7 @@ impl Idp {
         let mut node = Command::new("node");
         node.arg(program).arg("--cert").arg(&certificate).arg("--key").arg(&key);
         let process = Running::start(&mut node);
-        process.expect("}\n", seconds(30));
+        process.expect("}\n", seconds(120));
         let line: Value =
             serde_json::from_str(process.out.text().lines().next().expect("a line")).expect("JSON");
         let issuer = line["issuer"].as_str().expect("the issuer").to_owned();
@@ -60,6 +60,6 @@ impl Idp {
         let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = process.out.bytes().len();
         assert!(process.write(format!("{line}\n").as_bytes()), "the provider no longer listens");
-        assert!(process.out.wait_for(answer, before, seconds(10)).is_some(), "`{line}` was not done");
+        assert!(process.out.wait_for(answer, before, seconds(60)).is_some(), "`{line}` was not done");
     }
 }

@@ -29,7 +29,7 @@ pub struct Plan {
 impl World {
     /// Plans a place: alice's group may ask, nobody needs to approve, everything is allowed, at most 2 h.
     pub fn plan(&self, name: &str) -> Plan {
-        let name = format!("{name}-{}", self.tag());
+        let name = self.own_name(name);
         let spec = json!({
             "subjects": {"groups": ["oncall"]},
             "namespaces": [name],
@@ -122,7 +122,7 @@ impl Plan {
                 "/api/v1/namespaces/{name}/pods/{}",
                 pod["metadata"]["name"].as_str().expect("a name")
             );
-            until(&format!("{path} ready"), seconds(60), || {
+            until(&format!("{path} ready"), seconds(180), || {
                 let pod = world.api.get(&path)?;
                 let conditions = pod["status"]["conditions"].as_array()?.clone();
                 conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True").then_some(())
@@ -130,7 +130,7 @@ impl Plan {
         }
         let place = Place { world, name };
         if self.policy {
-            until("the gateway knows the policy", seconds(20), || {
+            until("the gateway knows the policy", seconds(60), || {
                 let policies = world.alice().words(["policies", "-o", "json"]).run().exits(0);
                 policies.out.contains(&place.name).then_some(())
             });
@@ -196,7 +196,7 @@ impl<'w> Place<'w> {
     /// Waits until the RoleBinding of a grant is gone.
     #[track_caller]
     pub fn unbound(&self, grant: &str) {
-        until("the binding is gone", seconds(15), || self.binding(grant).is_none().then_some(()));
+        until("the binding is gone", seconds(60), || self.binding(grant).is_none().then_some(()));
     }
 
     /// The AccessRequest of this name.

@@ -112,12 +112,22 @@ impl Collected {
     /// nothing more can come.
     #[must_use]
     pub fn wait_for(&self, wanted: &str, from: usize, limit: Duration) -> Option<usize> {
+        self.wait_for_any(&[wanted], from, limit)
+    }
+
+    /// The same for several: the one that stands first.
+    #[must_use]
+    pub fn wait_for_any(&self, wanted: &[&str], from: usize, limit: Duration) -> Option<usize> {
         let end = Instant::now() + limit;
         let mut state = self.lock();
         loop {
             let rest = &state.bytes[from.min(state.bytes.len())..];
-            if let Some(at) = rest.windows(wanted.len()).position(|w| w == wanted.as_bytes()) {
-                return Some(from + at + wanted.len());
+            let end_of = |one: &&str| {
+                let at = rest.windows(one.len()).position(|window| window == one.as_bytes())?;
+                Some(from + at + one.len())
+            };
+            if let Some(found) = wanted.iter().filter_map(end_of).min() {
+                return Some(found);
             }
             let left = end.saturating_duration_since(Instant::now());
             if state.ended || left.is_zero() {
@@ -230,8 +240,8 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(10));
         };
-        self.out.wait_end(Duration::from_secs(5));
-        self.err.wait_end(Duration::from_secs(5));
+        self.out.wait_end(Duration::from_secs(20));
+        self.err.wait_end(Duration::from_secs(20));
         let bytes = self.out.bytes();
         Finished {
             code: exit_code(status),

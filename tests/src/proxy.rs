@@ -66,6 +66,10 @@ impl Proxy {
         }
         let Ok(server) = TcpStream::connect(target) else { return };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: what was taken before the proxy went down is closed by who takes it down, or not kept at all.
+        if self.mode.load(Ordering::SeqCst) == Mode::Down as u8 {
+            return;
+        }
         open.extend(client.try_clone().into_iter().chain(server.try_clone()));
         drop(open);
         std::thread::scope(|scope| {

@@ -60,6 +60,20 @@ impl Terminal {
         }
     }
 
+    /// Waits for a prompt of a shell that nobody gave one of their own, as one waits before one types: `root@box:/# `,
+    /// `$ `.
+    #[track_caller]
+    pub fn expect_prompt(&mut self, limit: Duration) {
+        match self.screen.wait_for_any(&["# ", "$ "], self.read, limit) {
+            Some(at) => self.read = at,
+            None => panic!(
+                "no prompt on the terminal within {} s; it shows\n{}",
+                limit.as_secs(),
+                self.screen.text()
+            ),
+        }
+    }
+
     /// Gives the terminal another size.
     #[track_caller]
     pub fn resize(&self, rows: u16, columns: u16) {
@@ -72,7 +86,7 @@ impl Terminal {
         let end = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait().expect("wait for a child") {
-                self.screen.wait_end(Duration::from_secs(2));
+                self.screen.wait_end(Duration::from_secs(20));
                 return exit_code(status);
             }
             assert!(

@@ -29,7 +29,7 @@ impl Ssh {
             options: Vec::new(),
             words: Vec::new(),
             input: Vec::new(),
-            limit: Duration::from_secs(40),
+            limit: Duration::from_secs(90),
         }
     }
 
@@ -67,7 +67,7 @@ impl Ssh {
         self
     }
 
-    /// How long it may take; 40 s unless told.
+    /// How long it may take; 90 s unless told.
     pub const fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -75,7 +75,7 @@ impl Ssh {
 
     fn arguments(&self) -> Vec<String> {
         let mut all =
-            vec!["-F".to_owned(), self.config.display().to_string(), "-o".into(), "ConnectTimeout=15".into()];
+            vec!["-F".to_owned(), self.config.display().to_string(), "-o".into(), "ConnectTimeout=60".into()];
         all.extend(self.options.iter().cloned());
         all.push(self.host.clone());
         all.extend(self.words.iter().cloned());

@@ -26,6 +26,7 @@ pub(super) fn start() -> World {
         quiet: Default::default(),
         gateway: Some(running).into(),
         shared: Default::default(),
+        names: Default::default(),
         tag,
         started,
         _temporary: temporary,
@@ -40,6 +41,6 @@ pub(super) fn gateway(dir: &Path) -> Running {
     let mut demo = Command::new(binary());
     demo.arg("demo").arg("--dir").arg(dir).args(["--ssh", ssh, "--console", console]);
     let running = Running::start(&mut demo);
-    running.expect("\nready", seconds(60));
+    running.expect("\nready", seconds(180));
     running
 }

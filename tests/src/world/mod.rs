@@ -5,6 +5,7 @@ mod mortal;
 pub mod real;
 mod second;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,8 @@ pub struct World {
     pub quiet: RwLock<()>,
     gateway: Mutex<Option<Running>>,
     shared: Mutex<Option<String>>,
+    /// What places are called: a case that took another's name would take its policy, too.
+    names: Mutex<BTreeSet<String>>,
     tag: String,
     _temporary: tempfile::TempDir,
 }
@@ -74,10 +77,12 @@ impl World {
     /// Starts a world of this kind.
     #[must_use]
     pub fn start(kind: Kind) -> Self {
-        match kind {
+        let world = match kind {
             Kind::Embedded => embedded::start(),
             Kind::Real => real::start(),
-        }
+        };
+        world.settled();
+        world
     }
 
     /// `ssh` to one of the hosts: `prod-gw` (alice), `prod-gw-bob`, `prod-gw-sam`, `prod-gw-new` (a key alone).
@@ -138,6 +143,25 @@ impl World {
         self.dir.join("recordings")
     }
 
+    /// The time of this machine.
+    #[must_use]
+    pub fn now(&self) -> jiff::Timestamp {
+        now()
+    }
+
+    /// The name of a case's own: `word` and the world's tag.
+    ///
+    /// # Panics
+    /// Where another case has it.
+    pub(crate) fn own_name(&self, word: &str) -> String {
+        let name = format!("{word}-{}", self.tag);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = names.insert(name.clone());
+        drop(names);
+        assert!(new, "two cases call what is theirs `{word}`, and may run at once");
+        name
+    }
+
     /// A word that no other world on the same cluster has.
     #[must_use]
     pub fn tag(&self) -> &str {
@@ -172,6 +196,27 @@ impl World {
             Kind::Real => real::gateway(&self.dir),
         };
         *self.gateway.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+        self.settled();
+    }
+
+    /// Waits until the sample pods run that cases go into: those of the embedded cluster come and go with the gateway,
+    /// and it does not wait for all of them.
+    fn settled(&self) {
+        let ready = |pod: &Value| {
+            let conditions = pod["status"]["conditions"].as_array();
+            conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+        };
+        // One never runs for long, and one is a Job's.
+        let stays = |pod: &&Value| {
+            pod["metadata"]["name"] != "broken"
+                && pod["metadata"]["ownerReferences"][0]["kind"] != "Job"
+                && pod["status"]["phase"] != "Failed"
+        };
+        crate::until("the sample pods run", Duration::from_secs(180), || {
+            let pods = self.api.list("/api/v1/namespaces/payments/pods");
+            let mut stay = pods.iter().filter(stays).peekable();
+            (stay.peek().is_some() && stay.all(ready)).then_some(())
+        });
     }
 
     /// Stops the gateway as a service manager does, and waits for it; returns how it ended.
@@ -180,7 +225,7 @@ impl World {
         let running =
             self.gateway.lock().unwrap_or_else(PoisonError::into_inner).take().expect("a running gateway");
         running.signal("TERM");
-        running.finish(Duration::from_secs(20))
+        running.finish(Duration::from_secs(60))
     }
 
     /// What the gateway has written on its standard error.
@@ -259,19 +304,23 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// A TCP port that is free now.
-fn free_port() -> SocketAddr {
-    // The system may give a port again that nobody listens on yet.
-    static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        if !given.contains(&address.port()) {
-            given.push(address.port());
+/// A TCP port that is free now, and stays so until somebody listens on it: it is none of those that the system gives to
+/// who asks for any, or to connections that go out, and is given once. Runs beside this one begin at another.
+pub fn free_port() -> SocketAddr {
+    const PORTS: std::ops::Range<u16> = 15_000..30_000;
+    static NEXT: Mutex<Option<u16>> = Mutex::new(None);
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let length = u32::from(PORTS.end - PORTS.start);
+    for _ in PORTS {
+        let first = || u16::try_from(std::process::id().wrapping_mul(97) % length).unwrap_or_default();
+        let port = PORTS.start + (*next).unwrap_or_else(first);
+        *next = Some((port - PORTS.start + 1) % (PORTS.end - PORTS.start));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if std::net::TcpListener::bind(address).is_ok() {
             return address;
         }
     }
+    panic!("no port of {PORTS:?} is free")
 }
 
 /// A directory for a world, its path without symbolic links, and a tag of its own.

@@ -71,7 +71,7 @@ impl World {
              events:\n  file: {own}/events.jsonl\nconsole:\n  listen: {console}\nlog:\n  format: text\n"
         );
         std::fs::write(dir.join("gateway.yaml"), adjust(&dir, config)).expect("write the configuration");
-        let name = format!("{name}-{}", self.tag());
+        let name = self.own_name(name);
         let labels = json!({"sallyport-test": self.tag()});
         let metadata = json!({"name": name, "labels": labels});
         api.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
@@ -119,7 +119,7 @@ impl Mortal<'_> {
         serve.arg("serve").arg("--config").arg(self.dir.join("gateway.yaml"));
         let running = Running::start(&mut serve);
         self.gate.aims_at(running.id());
-        running.expect_err("ready", seconds(60));
+        running.expect_err("ready", seconds(180));
         self.running = Some(running);
     }
 
@@ -137,7 +137,7 @@ impl Mortal<'_> {
         });
         change(&mut policy["spec"]);
         self.api.apply(&policy);
-        until("the gateway knows the policy", seconds(20), || {
+        until("the gateway knows the policy", seconds(60), || {
             let known = self.ssh("prod-gw").words(["policies", "-o", "json"]).run().exits(0);
             known.out.contains(&name).then_some(())
         });
@@ -148,7 +148,7 @@ impl Mortal<'_> {
     fn leads(&self) {
         let (start, events) = (std::time::Instant::now(), self.dir.join("events.jsonl"));
         while !crate::events::lines(&events).iter().any(|event| event["event"] == "gateway.leads") {
-            assert!(start.elapsed() < seconds(60), "it does not lead within 60 s:\n{}", self.log());
+            assert!(start.elapsed() < seconds(120), "it does not lead within 120 s:\n{}", self.log());
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }
@@ -176,8 +176,8 @@ impl Mortal<'_> {
                 return request;
             }
             assert!(
-                start.elapsed() < seconds(60),
-                "{name} is not {phase} within 60 s: {request:#}\n{}",
+                start.elapsed() < seconds(120),
+                "{name} is not {phase} within 120 s: {request:#}\n{}",
                 self.log()
             );
             std::thread::sleep(std::time::Duration::from_millis(50));

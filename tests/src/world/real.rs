@@ -51,6 +51,7 @@ pub(super) fn start() -> World {
         quiet: Default::default(),
         gateway: Some(running).into(),
         shared: Default::default(),
+        names: Default::default(),
         tag,
         started,
         _temporary: temporary,
@@ -137,7 +138,7 @@ pub(super) fn gateway(dir: &Path) -> Running {
     let mut serve = Command::new(binary());
     serve.arg("serve").arg("--config").arg(dir.join("gateway.yaml"));
     let running = Running::start(&mut serve);
-    running.expect_err("ready", seconds(60));
+    running.expect_err("ready", seconds(180));
     running
 }
 
@@ -186,14 +187,16 @@ fn people(dir: &Path, ssh: SocketAddr, idp: &Idp) {
 pub fn sign_in(ssh: Ssh, idp: Option<&Idp>, person: &str) -> Finished {
     let running = ssh.words(["login"]).start();
     walk(&running, idp, person);
-    running.finish(seconds(30))
+    running.finish(seconds(90))
 }
 
 /// Reads address and code off the standard error of a sign-in, and does what it asks for.
 #[track_caller]
 pub fn walk(running: &Running, idp: Option<&Idp>, person: &str) {
-    running.expect_err("http", seconds(30));
-    std::thread::sleep(std::time::Duration::from_millis(300)); // the lines after the address
+    // The address stands behind the code, and is whole when its line is.
+    let address = running.err.wait_for("http", 0, seconds(60));
+    let end = address.and_then(|at| running.err.wait_for("\n", at, seconds(60)));
+    assert!(end.is_some(), "no address in\n{}", running.err.text());
     let said = running.err.text();
     let addresses: Vec<&str> = said.split_whitespace().filter(|word| word.starts_with("http")).collect();
     let complete = addresses.iter().find(|address| address.contains("user_code=")).or(addresses.first());

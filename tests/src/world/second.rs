@@ -56,7 +56,7 @@ impl World {
         let mut serve = Command::new(binary());
         serve.arg("serve").arg("--config").arg(dir.join("gateway.yaml"));
         let running = Running::start(&mut serve);
-        running.expect_err("ready", seconds(60));
+        running.expect_err("ready", seconds(180));
         let events = dir.join("events.jsonl");
         Second { proxy, events, running, ssh, ssh_config: self.dir.join("ssh_config"), _temporary: temporary }
     }
