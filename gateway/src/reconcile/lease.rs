@@ -23,15 +23,16 @@ use crate::crd::causes;
 /// What the Lease is called, as the shipped rights have it.
 pub(super) const NAME: &str = "sallyport";
 /// Seen unchanged for so long, a Lease may be taken.
-const TERM: Duration = if cfg!(test) { Duration::from_millis(900) } else { Duration::from_secs(10) };
+pub(super) const TERM: Duration =
+    if cfg!(test) { Duration::from_millis(4500) } else { Duration::from_secs(10) };
 /// Without a renewal for so long, its holder stops.
-const HOLDS: Duration = if cfg!(test) { Duration::from_millis(600) } else { Duration::from_secs(7) };
+const HOLDS: Duration = if cfg!(test) { Duration::from_millis(3000) } else { Duration::from_secs(7) };
 /// How often a holder renews.
-const RENEW: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(2) };
+const RENEW: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(2) };
 /// How often the others look.
 const LOOK: Duration = if cfg!(test) { Duration::from_millis(60) } else { Duration::from_secs(1) };
 /// How long one look or renewal may take.
-const CALL: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(3) };
+const CALL: Duration = if cfg!(test) { Duration::from_millis(1000) } else { Duration::from_secs(3) };
 /// How long a Lease that another wrote may bind us, whatever it says.
 const LONGEST_TERM: Duration = Duration::from_secs(60);
 

@@ -123,7 +123,7 @@ async fn what_was_shown_is_in_the_file_while_the_session_lasts() {
     let recording = bench.recorder.begin(start(SessionKind::Exec, bench.clock.now())).await.unwrap();
     let path = bench.path(&format!("{}.cast", recording.id()));
     recording.output(Bytes::from_static(b"before the crash")).await.unwrap();
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if played(&std::fs::read_to_string(&path).unwrap()) == "before the crash" {
             return;
         }

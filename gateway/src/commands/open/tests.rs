@@ -24,7 +24,7 @@ mod observing;
 mod programs;
 mod reading;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The shells, and what starts them with a prompt of their own and nothing from the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

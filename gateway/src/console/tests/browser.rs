@@ -38,7 +38,12 @@ pub(super) struct Browser {
 
 impl Browser {
     pub(super) fn new(origin: &str) -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap();
         Self { client, origin: origin.to_owned(), cookies: BTreeMap::new() }
     }
 

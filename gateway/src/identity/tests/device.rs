@@ -134,7 +134,10 @@ async fn slow_down_slows_down() {
     world.device(json!({}));
     world.tokens([Reply::error(400, "slow_down")]);
     let waiting = tokio::spawn(world.oidc.begin_device().await.unwrap().finish());
-    tokio::time::sleep(Duration::from_millis(3500)).await;
+    while world.stub.asked("/token").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(world.stub.asked("/token").len(), 1, "after one second, and then not for six");
     waiting.abort();
 }

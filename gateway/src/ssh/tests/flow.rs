@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use russh::keys::{Algorithm, PrivateKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session};
@@ -45,12 +45,10 @@ impl Shared {
         command
     }
 
-    /// How long another session on the same connection takes.
-    async fn others(&self) -> Duration {
-        let started = Instant::now();
+    /// Another session on the same connection has its answer: nothing that stands still may be in front of it.
+    async fn others(&self) {
         let told = said(self.session(&["whoami"])).await;
         assert_eq!(told, Said { out: "alice\n".to_owned(), err: String::new(), status: Some(0) });
-        started.elapsed()
     }
 
     /// Feeds a session for as long as it takes input.
@@ -69,26 +67,29 @@ impl Shared {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_does_not_read_freezes_nobody_and_ends_when_too_much_waits_for_it() {
     let shared = Shared::open(SMALL).await;
-    let stuck = shared.feed(&["stuck"]);
     let mut keys = shared.session(&["cat"]).stdin(Stdio::piped()).spawn().unwrap();
     let (mut typed, mut seen) = (keys.stdin.take().unwrap(), keys.stdout.take().unwrap());
-    let mut slowest = Duration::ZERO;
-    let started = Instant::now();
+    // Somebody who types already: too much may wait for the stuck one before another session has begun.
+    typed.write_all(b"k").await.unwrap();
+    assert_eq!(seen.read_u8().await.unwrap(), b'k');
+    let stuck = shared.feed(&["stuck"]);
     while shared.house.running.load(Ordering::SeqCst) < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    while shared.house.running.load(Ordering::SeqCst) > 1 && started.elapsed() < Duration::from_secs(20) {
-        let struck = Instant::now();
+    let mut struck = 0;
+    while shared.house.running.load(Ordering::SeqCst) > 1 {
         typed.write_all(b"k").await.unwrap();
         assert_eq!(seen.read_u8().await.unwrap(), b'k');
-        slowest = slowest.max(struck.elapsed());
+        struck += 1;
     }
-    // A window of the stuck one, half a second's worth at worst, may be in front of a keystroke.
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
-    let end =
-        told(&tokio::time::timeout(Duration::from_secs(5), stuck.wait_with_output()).await.unwrap().unwrap());
+    // A window of the stuck one, half a second's worth at worst, may be in front of a keystroke. One that froze would have
+    // its first one back when the stuck session is over.
+    assert!(struck > 2, "{struck}");
+    let end = told(
+        &tokio::time::timeout(Duration::from_secs(60), stuck.wait_with_output()).await.unwrap().unwrap(),
+    );
     assert_eq!((end.status, end.err.as_str()), (Some(69), "sallyport: more input than can be kept\n"));
-    assert!(shared.others().await < Duration::from_secs(1), "and afterwards all is as before");
+    shared.others().await;
     assert_eq!(shared.connections(), 1, "all of it on one connection");
 }
 
@@ -105,11 +106,11 @@ async fn with_room_to_spare_a_stuck_pod_is_not_even_noticed() {
         stdin
     });
     for _ in 0..5 {
-        assert!(shared.others().await < Duration::from_secs(2));
+        shared.others().await;
     }
     let _stdin =
-        tokio::time::timeout(Duration::from_secs(20), feed).await.expect("40 MiB are taken in").unwrap();
-    assert!(shared.others().await < Duration::from_secs(1));
+        tokio::time::timeout(Duration::from_secs(90), feed).await.expect("40 MiB are taken in").unwrap();
+    shared.others().await;
     stuck.kill().await.unwrap();
 }
 
@@ -123,7 +124,7 @@ async fn a_slow_pod_gets_everything_at_its_own_pace() {
         stdin.write_all(&[b'z'; 64 << 10]).await.unwrap();
     }
     drop(stdin);
-    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(90), child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
 }
 
@@ -142,7 +143,7 @@ async fn a_filter_does_not_lock_up_however_little_is_kept() {
     // The client reads nothing for a while, so everything backs up, both ways.
     tokio::time::sleep(Duration::from_millis(800)).await;
     let mut back = Vec::new();
-    tokio::time::timeout(Duration::from_secs(30), stdout.read_to_end(&mut back))
+    tokio::time::timeout(Duration::from_secs(90), stdout.read_to_end(&mut back))
         .await
         .expect("no deadlock")
         .unwrap();
@@ -155,7 +156,7 @@ async fn a_client_that_does_not_take_its_output_holds_up_only_itself() {
     let mut flood = shared.session(&["flood", "64"]).spawn().unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..3 {
-        assert!(shared.others().await < Duration::from_secs(1));
+        shared.others().await;
     }
     let mut out = Vec::new();
     flood.stdout.take().unwrap().read_to_end(&mut out).await.unwrap();
@@ -220,7 +221,7 @@ async fn the_library_alone_stops_a_whole_connection_for_one_channel_that_is_not_
     assert!(client.authenticate_none("x").await.unwrap().success());
     let unread = client.channel_open_session().await.unwrap();
     let mut other = client.channel_open_session().await.unwrap();
-    let works = tokio::time::timeout(Duration::from_secs(2), async {
+    let works = tokio::time::timeout(Duration::from_secs(60), async {
         other.exec(true, "first").await.unwrap();
         while !matches!(other.wait().await, Some(ChannelMsg::Success)) {}
     });

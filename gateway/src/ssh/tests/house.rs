@@ -292,7 +292,7 @@ impl House {
 
     /// Waits for an event, since a client may be gone before the server has written it.
     pub(super) async fn event(&self, kind: Kind) -> Event {
-        for _ in 0..300 {
+        for _ in 0..6000 {
             if let Some(event) = self.events(kind).pop() {
                 return event;
             }
@@ -312,7 +312,7 @@ pub(super) struct Said {
 
 pub(super) async fn said(mut command: Command) -> Said {
     let output =
-        tokio::time::timeout(Duration::from_secs(30), command.output()).await.expect("in time").unwrap();
+        tokio::time::timeout(Duration::from_secs(90), command.output()).await.expect("in time").unwrap();
     told(&output)
 }
 
@@ -337,7 +337,7 @@ impl Agent {
         command.arg("-D").arg("-a").arg(&socket).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().unwrap();
-        for _ in 0..200 {
+        for _ in 0..6000 {
             if socket.exists() {
                 break;
             }
@@ -360,7 +360,7 @@ impl Agent {
 
 /// Connects to a socket that `ssh` is about to listen on: the file is there a moment before it does.
 pub(super) async fn listening(socket: &Path) -> tokio::net::UnixStream {
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if let Ok(stream) = tokio::net::UnixStream::connect(socket).await {
             return stream;
         }

@@ -336,7 +336,7 @@ impl Stage {
     }
 
     pub(super) async fn over(&self) -> End {
-        for _ in 0..300 {
+        for _ in 0..6000 {
             if let Some(end) = self.ends.lock().unwrap().last() {
                 return end.clone();
             }
@@ -353,7 +353,7 @@ impl Stage {
 }
 
 pub(super) async fn end_of(child: Child) -> super::house::Said {
-    told(&tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await.unwrap().unwrap())
+    told(&tokio::time::timeout(Duration::from_secs(90), child.wait_with_output()).await.unwrap().unwrap())
 }
 
 pub(super) fn text(path: &Path) -> String {

@@ -113,7 +113,7 @@ impl Place {
         let _ = input.write_all(text.as_bytes()).await;
         drop(input);
         told(
-            &tokio::time::timeout(std::time::Duration::from_secs(20), child.wait_with_output())
+            &tokio::time::timeout(std::time::Duration::from_secs(90), child.wait_with_output())
                 .await
                 .unwrap()
                 .unwrap(),
@@ -169,7 +169,7 @@ async fn on_a_terminal_nothing_that_is_typed_is_shown_and_the_certificate_is_a_c
     let mut input = child.stdin.take().unwrap();
     let typed = format!("{}x\x7f\r{}\r", place.code(0, 0), place.code(1, 0));
     input.write_all(typed.as_bytes()).await.unwrap();
-    let output = tokio::time::timeout(std::time::Duration::from_secs(20), child.wait_with_output()).await;
+    let output = tokio::time::timeout(std::time::Duration::from_secs(90), child.wait_with_output()).await;
     let said = told(&output.unwrap().unwrap());
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(

@@ -127,7 +127,7 @@ async fn an_approver_may_let_a_denied_line_pass_once() {
         *me.book.answer.lock().unwrap() = Some(asked);
         me.runs("touch forbidden", "sallyport: asked for touch forbidden").await;
         // Sizes and more keys do not wait behind it.
-        timeout(Duration::from_secs(1), me.keys.resize(Size { columns: 90, rows: 30 }))
+        timeout(LIMIT, me.keys.resize(Size { columns: 90, rows: 30 }))
             .await
             .expect("at once")
             .expect("taken");

@@ -99,7 +99,7 @@ async fn each_named_gap_is_one() {
                 me.sees(then).await;
             }
         }
-        for _ in 0..100 {
+        for _ in 0..1500 {
             if me.made("made") {
                 break;
             }

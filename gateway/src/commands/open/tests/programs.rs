@@ -13,7 +13,7 @@ async fn a_password_is_never_captured() {
         let Some(mut me) = Person::at(which).await else { continue };
         let ask = match which {
             Which::Bash => "read -s -p 'Pass''word: ' x",
-            _ => "printf 'Pass''word: '; stty -echo; read x; stty echo",
+            _ => "stty -echo; printf 'Pass''word: '; read x; stty echo",
         };
         me.runs(ask, "Password: ").await;
         let before = me.through().len();
@@ -49,15 +49,15 @@ async fn stars_instead_of_a_password_are_not_captured() {
 async fn what_is_typed_into_a_program_is_noted_and_not_judged() {
     for which in ALL {
         let Some(mut me) = Person::at(which).await else { continue };
-        me.runs("cat > file", "\r\n").await;
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        // From there on the terminal is the program's, whenever it starts.
+        me.runs("echo st''arts; cat > file", "starts\r\n").await;
         me.runs("forbidden words", "\r\n").await;
         me.runs("more", "\r\n").await;
         me.types("\x04").await;
         me.sees("me$ ").await;
         me.runs("cat file", "forbidden words\r\nmore\r\n").await;
         assert_eq!(inputs(&me), ["forbidden words", "more"], "{which:?}");
-        assert_eq!(me.lines(), ["cat > file", "cat file"], "{which:?}");
+        assert_eq!(me.lines(), ["echo st''arts; cat > file", "cat file"], "{which:?}");
         assert_eq!(me.denied(), [""; 0]);
         me.sees("me$ ").await;
         me.runs("echo forbidden", "was not run").await;
@@ -84,6 +84,7 @@ async fn a_full_screen_program_is_left_alone_and_the_shell_is_read_again() {
         me.runs("printf '\\033[?1049h\\033[2J\\033[HEDITOR'; read x; printf '\\033[?1049l'", "EDITOR").await;
         me.types("forbidden\r").await;
         me.sees("\x1b[?1049l").await;
+        me.sees("me$ ").await;
         me.runs("echo forbidden", "was not run").await;
         assert_eq!(me.denied(), ["echo forbidden"], "{which:?}");
     }
@@ -179,8 +180,10 @@ async fn a_flood_passes_and_the_prompt_behind_it_is_known() {
 async fn a_program_that_prints_while_somebody_types_is_noticed() {
     for which in [Which::Bash, Which::Dash] {
         let Some(mut me) = Person::at(which).await else { continue };
-        me.runs("(sleep 0.4; echo noise) &", "me$ ").await;
+        me.runs("(until [ -e go ]; do sleep 0.1; done; echo noise) &", "me$ ").await;
         me.types("touch forb").await;
+        me.sees("touch forb").await;
+        std::fs::write(me.dir.path().join("go"), "").expect("a file");
         me.sees("noise").await;
         me.types("idden\r").await;
         me.sees("was not run").await;
