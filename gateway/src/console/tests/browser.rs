@@ -38,6 +38,7 @@ pub(super) struct Browser {
 
 impl Browser {
     pub(super) fn new(origin: &str) -> Self {
+        // The server of the tests closes what is idle soon, maybe just when it is used again.
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
