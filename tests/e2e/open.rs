@@ -18,6 +18,7 @@ pub(crate) fn cases() -> Vec<Case> {
         an_open_shell_can_end_at_a_denied_line,
         a_shell_without_rules_is_observed_and_can_be_replayed,
         what_is_not_to_be_recorded_is_not_listed,
+        without_a_terminal_a_shell_is_refused_under_rules_and_listed_without,
     ]
 }
 
@@ -320,4 +321,53 @@ fn what_is_not_to_be_recorded_is_not_listed(world: &World) {
     );
     let all = sallyport_tests::events::lines(&world.events());
     assert!(!all.iter().any(|e| e["place"]["namespace"] == *place.name && e["event"] == "session.command"));
+}
+
+fn without_a_terminal_a_shell_is_refused_under_rules_and_listed_without(world: &World) {
+    let script = |mark: &str| {
+        format!("touch {mark}\nfor f in o''ne\ndo echo $f\ndone\nuname -s; export TOKEN=hunter2")
+    };
+    let piped = |place: &Place<'_>, mark: &str| {
+        let line = format!("shell -n {} box", place.name);
+        world.alice().option("-T").line(line).input(script(mark)).run()
+    };
+    let mark = format!("/tmp/{}-piped", world.tag());
+
+    // Rules that read a screen: nothing of it is passed on.
+    let ruled = place(world, "piped-ruled", |_| {});
+    let refused = piped(&ruled, &mark);
+    assert_eq!((refused.code, refused.out.as_str()), (77, ""), "{}", refused.show());
+    assert!(refused.err.contains("refused") && refused.err.contains("ssh -t"), "{}", refused.show());
+    let ended = world.event("session.ended", |e| e["place"]["namespace"] == *ruled.name);
+    assert_eq!(ended["exit"], json!(77), "{ended}");
+
+    // None: all of it passes, and each line is on record, also the last one, which has no end.
+    let free = world.place("piped-free");
+    free.grant("1h");
+    assert_ne!(free.exec(&format!("ls {mark}")).code, 0, "the refused one has run nothing");
+    let done = piped(&free, &mark).exits(0);
+    assert_eq!(done.out, "one\nLinux\n", "nothing is changed or said: {}", done.show());
+    free.exec(&format!("rm {mark}")).exits(0);
+    let event = world.event("session.command", |e| {
+        e["place"]["namespace"] == *free.name && e["line"] == format!("touch {mark}") && e["outcome"] == "ok"
+    });
+    assert_eq!(
+        (&event["rule"], &event["assurance"]),
+        (&json!("without a terminal"), &json!("none")),
+        "{event}"
+    );
+    assert_eq!((&event["action"], &event["command"]), (&json!("open"), &json!(["touch", mark])), "{event}");
+    let session = event["session"].as_str().expect("a session").to_owned();
+    world.event("session.ended", |e| e["session"] == *session);
+    let lines = list(world, &session);
+    let sent: Vec<_> = lines.iter().filter_map(|line| line["line"].as_str()).collect();
+    let touch = format!("touch {mark}");
+    let last = "uname -s; export TOKEN=****";
+    assert_eq!(sent, [touch.as_str(), "for f in o''ne", "do echo $f", "done", last]);
+
+    // A guarded shell judges each line as it does on a terminal.
+    let guarded = place(world, "piped-guarded", |commands| commands["shell"] = json!("Guarded"));
+    let line = format!("shell -n {} box", guarded.name);
+    let run = world.alice().option("-T").line(line).input("echo fi''ne\nuname -s\n").run();
+    assert_eq!((run.code, run.out.as_str()), (77, "fine\n"), "{}", run.show());
 }

@@ -28,7 +28,7 @@ pub struct CommandLine {
     pub directory: Option<String>,
     /// What was decided.
     pub outcome: CommandOutcome,
-    /// By which rule; `no rules`, `typed ahead` or `input to a program` where none decided.
+    /// By which rule; `no rules`, `typed ahead`, `input to a program` or `without a terminal` where none decided.
     pub rule: String,
     /// What that is worth: boundary or guardrail; none where the policy has no rules.
     pub assurance: String,

@@ -275,12 +275,15 @@ impl Rooms {
     async fn some_shell(&self, session: Session, admitted: Arc<Admitted>, ledger: Ledger) {
         let Some(commands) = self.gateway.access.commands_of(admitted.permit()) else {
             let started = self.shell(&session, &admitted).await.map(crate::bridge::Process::split);
-            // What a policy does not want on record is not listed either, and what is on no screen cannot be read.
-            let size = session.terminal.as_ref().map(|terminal| terminal.size);
-            let Some(size) = size.filter(|_| admitted.permit().must_record()) else {
+            // What a policy does not want on record is not listed either.
+            if !admitted.permit().must_record() {
                 return self.pump(session, &admitted, ledger, started).await;
-            };
+            }
             let desk = Arc::new(self.counter(&admitted, &ledger).observing());
+            let Some(size) = session.terminal.as_ref().map(|terminal| terminal.size) else {
+                let observed = started.map(|(input, output)| open::observe_piped(input, output, desk));
+                return self.pump(session, &admitted, ledger, observed).await;
+            };
             let observed = started.map(|(input, output)| open::observe(input, output, size, desk));
             return self.pump(session, &admitted, ledger, observed).await;
         };

@@ -19,8 +19,10 @@ use serde::Serialize;
 
 use super::{Output, coloured, complain, files, json, lines, say};
 use crate::commands::THE_SHELL;
-use crate::commands::open::{self, AHEAD, NO_RULES, TO_PROGRAM};
+use crate::commands::open::{self, AHEAD, NO_RULES, PIPED, TO_PROGRAM};
 use crate::record::{CommandLine, CommandOutcome, Session, SessionKind};
+
+mod piped;
 
 /// The longest file that is read.
 const LONGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -152,7 +154,7 @@ impl Replay {
             },
         };
         let mut here = None;
-        for line in lines {
+        for line in piped::whole(lines) {
             let ran = line.outcome != CommandOutcome::Refused;
             for verdict in judged(commands, &session, &line, here.as_deref()) {
                 report.commands += 1;
@@ -199,7 +201,7 @@ fn judged(commands: &Commands, session: &Session, line: &CommandLine, here: Opti
         "open" => Way::Open,
         _ => Way::Exec,
     };
-    if way == Way::Open && matches!(line.rule.as_str(), NO_RULES | AHEAD) {
+    if way == Way::Open && matches!(line.rule.as_str(), NO_RULES | AHEAD | PIPED) {
         let verdicts = match commands.shell() {
             ShellKind::Open => open::replayed(commands, &line.line),
             ShellKind::Guarded => match lines::guarded(&line.line, here, commands) {

@@ -4,7 +4,8 @@
 //! [`guard`] puts it between a session and its process. A denied line is wiped and explained; what cannot be followed any
 //! more is tolerated, flagged or fatal, as the policy says. What is typed without echo is never kept.
 //!
-//! Where no rules filter commands [`observe`] stands there: it holds nothing, says nothing, and puts on record what was typed.
+//! Where no rules filter commands [`observe`] stands there: it holds nothing, says nothing, and puts on record what was typed;
+//! and [`observe_piped`] where there is no terminal.
 //!
 //! Where its guarantee ends: it is no boundary. What a screen says is up to the container, and what a shell makes of a
 //! line up to the shell. `docs/guardrail-gaps.md` lists what it misses.
@@ -16,6 +17,7 @@ mod judged;
 mod keys;
 mod observer;
 mod picture;
+mod piped;
 mod programs;
 mod prompts;
 mod reader;
@@ -36,6 +38,8 @@ use crate::terminal::Size;
 pub use filter::{FilterInput, FilterOutput, guard};
 pub use judged::replayed;
 pub use observer::{ObservedInput, ObservedOutput, observe};
+pub use piped::{PipedInput, PipedOutput, observe_piped};
+pub use watcher::unfinished;
 
 /// The rule's name where no rules filter what was typed.
 pub const NO_RULES: &str = "no rules";
@@ -43,6 +47,8 @@ pub const NO_RULES: &str = "no rules";
 pub const AHEAD: &str = "typed ahead";
 /// The rule's name of what is no command.
 pub const TO_PROGRAM: &str = "input to a program";
+/// The same, where it was sent to a shell without a terminal: the shell took it, or a program that it ran.
+pub const PIPED: &str = "without a terminal";
 
 /// The shell takes nothing any more, or the session is over: how, the output says.
 #[derive(Debug, Clone, Copy, thiserror::Error)]

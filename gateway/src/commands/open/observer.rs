@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use sallyport_policy::commands::Way;
+use secrecy::zeroize::Zeroizing;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -69,7 +70,7 @@ struct Both<I, D> {
 /// Keys that passed and were not looked at yet.
 #[derive(Default)]
 struct Passed {
-    keys: VecDeque<(Duration, Bytes)>,
+    keys: VecDeque<(Duration, Zeroizing<Vec<u8>>)>,
     bytes: usize,
     overrun: bool,
 }
@@ -81,6 +82,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<I: Input, D: Desk> Both<I, D> {
     fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Until a moment comes; for ever where there is none.
+    async fn until(&self, moment: Option<Duration>) {
+        match moment {
+            Some(moment) => tokio::time::sleep_until(self.began + moment).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Looks at the keys that have passed; `then` comes after them.
@@ -142,6 +151,24 @@ impl<I, D> std::fmt::Debug for ObservedInput<I, D> {
     }
 }
 
+#[cfg(test)]
+impl<I, D> ObservedInput<I, D> {
+    /// Keys that wait for being looked at.
+    pub(super) fn waiting(&self) -> Vec<Zeroizing<Vec<u8>>> {
+        locked(&self.both.passed).keys.iter().map(|(_, keys)| keys.clone()).collect()
+    }
+
+    /// Forgets sooner what is not shown.
+    pub(super) fn keep(&self, time: Duration) {
+        locked(&self.both.watcher).keep(time);
+    }
+
+    /// Keys of lines that have ended and were not shown.
+    pub(super) fn known(&self) -> Vec<String> {
+        locked(&self.both.watcher).known()
+    }
+}
+
 impl<I: Input, D: Desk> Input for ObservedInput<I, D> {
     /// Passes on what the person typed.
     async fn write(&self, bytes: Bytes) -> Result<(), Closed> {
@@ -154,7 +181,8 @@ impl<I: Input, D: Desk> Input for ObservedInput<I, D> {
             let mut passed = locked(&self.both.passed);
             if passed.bytes + bytes.len() <= MOST_KEYS {
                 passed.bytes += bytes.len();
-                passed.keys.push_back((at, bytes.clone()));
+                // A copy of our own, since it may be a password: what passes is not ours to wipe.
+                passed.keys.push_back((at, Zeroizing::new(bytes.to_vec())));
             } else {
                 passed.overrun = true;
             }
@@ -226,9 +254,12 @@ impl<I: Input, O: Source, D: Desk> Source for ObservedOutput<I, O, D> {
             if self.done {
                 return None;
             }
+            let forgets = locked(&self.both.watcher).forgets();
+            let both = &self.both;
             tokio::select! {
                 biased;
-                () = self.both.typed.notified() => self.both.look(|_| ()),
+                () = both.typed.notified() => both.look(|_| ()),
+                () = both.until(forgets) => both.look(|watcher| watcher.forget(both.now())),
                 next = self.output.next() => self.came(next),
             }
             let seen = locked(&self.both.watcher).seen().is_some();

@@ -65,6 +65,17 @@ impl Typed {
         self.text = Zeroizing::new(String::with_capacity(256));
     }
 
+    /// The text is not kept any longer.
+    pub(super) fn forget(&mut self) {
+        self.whole = false;
+        self.text = Zeroizing::default();
+    }
+
+    /// Whether something of the text is kept.
+    pub(super) fn known(&self) -> bool {
+        self.whole || !self.text.is_empty()
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -205,6 +205,35 @@ fn a_proposed_guarded_shell_refuses_what_is_not_in_its_language_too() {
 }
 
 #[test]
+fn lines_of_a_shell_without_a_terminal_are_judged_as_the_commands_that_they_make() {
+    let past = Past::new();
+    let piped = |lines: &[&'static str]| -> Vec<(&'static str, &'static str)> {
+        lines.iter().map(|line| (*line, "without a terminal")).collect()
+    };
+    let script =
+        ["# it's (a script", "for f in a", "do ls $f", "done", "ls \\", "-l", "rm x", "cat 'a", "b'"];
+    past.observed("a", &piped(&script));
+    past.proposes("{shell: Open, deny: [{programs: [rm]}]}");
+    let report = past.report();
+    assert_eq!(refused(&report), [("rm x", "deny[0]")], "{report:?}");
+    past.proposes("{shell: Open, allow: [{programs: [ls]}]}");
+    let report = past.report();
+    let named: Vec<_> = refused(&report).into_iter().map(|(command, _)| command).collect();
+    assert!(named.contains(&"rm x") && !named.iter().any(|one| one.starts_with('#')), "{report:?}");
+    assert!(named.iter().any(|one| one.starts_with("cat")), "two lines are one command: {report:?}");
+    assert!(!named.iter().any(|one| matches!(*one, "do ls $f" | "done" | "-l" | "b'")), "{report:?}");
+    // What begins something that never ends hides nothing that comes behind it.
+    let mut endless = vec!["(", "rm y"];
+    endless.extend(["ls"; 100]);
+    endless.push("rm z");
+    past.observed("a", &piped(&endless));
+    past.proposes("{shell: Open, deny: [{programs: [rm]}]}");
+    let report = past.report();
+    let named: Vec<_> = refused(&report).into_iter().map(|(command, _)| command).collect();
+    assert_eq!(named, ["rm y", "rm z"], "{report:?}");
+}
+
+#[test]
 fn an_exec_without_rules_is_judged_by_its_list() {
     let past = Past::new();
     past.session("exec", "exec", Some(&["rm", "/srv/x"]), &[("exec", &["rm", "/srv/x"], "allowed")]);

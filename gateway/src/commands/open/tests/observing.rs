@@ -89,15 +89,27 @@ async fn drawn(me: &mut Person, keys: &str) {
 }
 
 #[tokio::test]
-async fn a_line_that_was_edited_faster_than_it_was_drawn_is_flagged() {
+async fn a_line_that_was_edited_faster_than_it_was_drawn_is_read_once_it_is_drawn() {
     for which in [Which::Bash, Which::Ash] {
         let Some(mut me) = observed(which).await else { continue };
-        me.pastes(b"o t''wo\x01ech\x05\r").await;
-        me.sees("two\r\n").await;
-        assert_eq!(me.remarks().len(), 1, "{which:?} {:?} {:?}", on_record(&me), me.remarks());
-        me.sees("me$ ").await;
-        me.runs("echo o''ne", "one\r\n").await;
-        assert_eq!(lines(&me).last().map(String::as_str), Some("echo o''ne"), "{which:?}");
+        for burst in [
+            "o t''wo\x01ech\x05\r",
+            "ecko\x7f\x7fho t''wo\r",
+            "true x\x15echo t''wo\r",
+            "cho t''wo\x1b[He\r",
+            "echo t''wo xyz\x17\r",
+            "echo t''wox\x1b[D\x1b[3~\r",
+            "\x1b[A\r",
+        ] {
+            let before = on_record(&me).len();
+            me.pastes(burst.as_bytes()).await;
+            me.sees("two\r\n").await;
+            me.sees("me$ ").await;
+            let seen: Vec<String> = on_record(&me).into_iter().skip(before).map(|(line, _)| line).collect();
+            let trimmed: Vec<&str> = seen.iter().map(|line| line.trim_end()).collect();
+            assert_eq!(trimmed, ["echo t''wo"], "{which:?} {burst:?}");
+        }
+        assert_eq!(me.remarks(), [""; 0], "{which:?}");
     }
 }
 
@@ -313,4 +325,76 @@ async fn keys_pass_while_nothing_can_be_put_on_record_and_more_than_is_kept_is_s
     desk.0.notify_one();
     let shown = timeout(LIMIT, output.next()).await.expect("in time");
     assert!(matches!(shown, Some(Output::Stdout(bytes)) if bytes == "ls\r\n"));
+}
+
+/// Takes everything.
+struct Takes;
+impl Input for Takes {
+    async fn write(&self, _: Bytes) -> Result<(), Closed> {
+        Ok(())
+    }
+    async fn eof(&self) -> Result<(), Closed> {
+        Ok(())
+    }
+    fn half_close(&self) -> bool {
+        true
+    }
+    async fn resize(&self, _: Size) -> Result<(), Closed> {
+        Ok(())
+    }
+    async fn hang_up(&self) {}
+}
+
+/// Says nothing.
+struct Silent;
+impl Source for Silent {
+    async fn next(&mut self) -> Option<Output> {
+        std::future::pending().await
+    }
+}
+
+/// Keys that say when nobody has them any more.
+struct Watched(Arc<std::sync::atomic::AtomicBool>, [u8; 1]);
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.1
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn keys_are_kept_by_nobody_once_they_have_passed_but_in_copies_that_are_wiped() {
+    let size = Size { columns: 80, rows: 24 };
+    let (keys, _output) = observe(Takes, Silent, size, Arc::new(Book::default()));
+    for byte in *b"hunter2\r" {
+        let gone = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        keys.write(Bytes::from_owner(Watched(Arc::clone(&gone), [byte]))).await.expect("taken");
+        assert!(gone.load(std::sync::atomic::Ordering::Relaxed), "nobody looks at them meanwhile");
+    }
+    // What waits for being looked at is of a type that is wiped.
+    let kept: Vec<secrecy::zeroize::Zeroizing<Vec<u8>>> = keys.waiting();
+    assert_eq!(kept.iter().map(|keys| keys.len()).sum::<usize>(), 8);
+}
+
+#[tokio::test]
+async fn what_was_typed_and_never_shown_is_forgotten_while_nothing_else_happens() {
+    let size = Size { columns: 80, rows: 24 };
+    let (keys, mut output) = observe(Takes, Silent, size, Arc::new(Book::default()));
+    keys.write(Bytes::from_static(b"hunter2\r")).await.expect("taken");
+    // Looked at, and kept: its echo may still come.
+    while !keys.waiting().is_empty() {
+        let _ = timeout(Duration::from_millis(1), output.next()).await;
+    }
+    assert_eq!(keys.known(), ["hunter2"]);
+    keys.keep(Duration::from_millis(1));
+    while !keys.known().is_empty() {
+        let _ = timeout(Duration::from_millis(5), output.next()).await;
+    }
+    assert_eq!(keys.waiting(), []);
 }

@@ -3,18 +3,31 @@
 //! Where its guarantee ends: it counts words where commands stand. A line that is taken for a beginning is told of when its
 //! end has come, or when the shell shows an ordinary prompt again.
 
+use sallyport_policy::line;
+
 const BEGINS: [&str; 7] = ["for", "while", "until", "select", "if", "case", "{"];
 const ENDS: [&str; 4] = ["done", "fi", "esac", "}"];
 /// Behind these a command begins.
 const BEFORE: [&str; 9] = ["do", "then", "else", "elif", "if", "while", "until", "!", "time"];
 
+/// Whether a shell wants more of a text before it runs it.
+#[must_use]
+pub fn unfinished(text: &str) -> bool {
+    line::parse(text).is_err_and(|error| error.unfinished) || begun(text)
+}
+
 /// Whether something is begun in it and not ended.
-pub(super) fn begun(text: &str) -> bool {
+fn begun(text: &str) -> bool {
     let (mut depth, mut brackets) = (0_usize, 0_usize);
     let mut command = true;
     let mut word = String::new();
     let (mut quote, mut escaped) = (None, false);
+    let mut comment = false;
     for c in text.chars().chain(['\n']) {
+        comment = c != '\n' && (comment || c == '#' && word.is_empty() && quote.is_none() && !escaped);
+        if comment {
+            continue;
+        }
         if std::mem::take(&mut escaped) {
             word.push('x');
             continue;
@@ -72,6 +85,8 @@ mod tests {
             "(cd /tmp",
             "ls; while read x",
             "x=$(ls",
+            "(ls # )",
+            "x=a#b; (ls",
         ] {
             assert!(begun(text), "{text}");
         }
@@ -87,6 +102,8 @@ mod tests {
             "echo \\( \\{",
             "time ls",
             "find . -name for",
+            "ls # and (what is more",
+            "# if (",
             "",
         ] {
             assert!(!begun(text), "{text}");

@@ -19,6 +19,9 @@ use crate::terminal::Size;
 mod compound;
 mod rows;
 
+pub use compound::unfinished;
+#[cfg(test)]
+use rows::MOST_JOINED;
 pub(super) use rows::Seen;
 use rows::{End, HASTY, Place, Rows};
 
@@ -30,6 +33,9 @@ const STARTUP: Duration = Duration::from_secs(3);
 const ASKING: Duration = Duration::from_millis(60);
 /// A line whose echo has not come by then, with a prompt shown, was not echoed.
 const ECHO: Duration = Duration::from_secs(1);
+
+/// What was typed and shown by no row is kept this long after its line's end: it may be a password.
+const KEPT: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub(super) struct Watcher {
@@ -47,6 +53,8 @@ pub(super) struct Watcher {
     last_key: Duration,
     /// When a command may have begun.
     began: Duration,
+    /// How long what no row shows is kept.
+    keeps: Duration,
 }
 
 impl Watcher {
@@ -62,6 +70,7 @@ impl Watcher {
             last_output: Duration::ZERO,
             last_key: Duration::ZERO,
             began: Duration::ZERO,
+            keeps: KEPT,
         }
     }
 
@@ -95,6 +104,17 @@ impl Watcher {
         self.in_paste = false;
         self.typed.edited();
         self.rows.lost("more was typed at once than is followed", "");
+    }
+
+    /// When something is to be forgotten, if nothing shows it until then.
+    pub(super) fn forgets(&self) -> Option<Duration> {
+        self.rows.oldest_known().map(|at| at + self.keeps)
+    }
+
+    /// Forgets what was typed and no row has shown for so long: if one still comes, it is read as it stands.
+    pub(super) fn forget(&mut self, now: Duration) {
+        let keeps = self.keeps;
+        self.rows.forget(|at| now >= at + keeps);
     }
 
     /// What is on no row yet is read as it stands; nothing comes after this.
@@ -220,7 +240,7 @@ impl Watcher {
             self.began = now;
         }
         self.in_paste = false;
-        // A shell does not draw what keys do while more of them wait: the row may say less than what runs.
+        // What the last keys did is not drawn yet: the row says less than what will run.
         let hasty = !typed.whole() && self.last_output <= self.last_key && now < self.last_key + ASKING;
         if self.full {
             self.full = false;
@@ -231,6 +251,10 @@ impl Watcher {
             // An empty line does nothing.
             return;
         }
+        let hasty = hasty.then(|| {
+            self.picture.catch_up();
+            self.picture.row().text
+        });
         self.rows.entered(End {
             squashed: Zeroizing::new(squashed(typed.text())),
             bracketed: self.picture.bracketed(),
@@ -258,6 +282,18 @@ impl Watcher {
         } else if !agrees {
             self.rows.lost("the screen does not show what was typed", &shown);
         }
+    }
+
+    /// Forgets sooner.
+    #[cfg(test)]
+    pub(super) const fn keep(&mut self, time: Duration) {
+        self.keeps = time;
+    }
+
+    /// Keys of lines that have ended and were not shown.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> Vec<String> {
+        self.rows.known()
     }
 
     /// What is kept, in bytes, beside the emulator's own rows.

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sallyport_policy::line::{self, LONGEST_LINE};
+use sallyport_policy::line::LONGEST_LINE;
 use secrecy::zeroize::Zeroizing;
 
 use super::super::picture::{Row, View};
 use super::super::prompts::{CONTINUED, Prompts};
 use super::super::reader::search_line;
 use super::super::typed::{Typed, squashed};
-use super::compound::begun;
+use super::compound::unfinished;
 
 /// Line ends that wait for their rows, and what was typed before them, in bytes.
 const MOST_ENDS: usize = 512;
@@ -21,6 +21,8 @@ const REACH: usize = 16;
 const MOST_ROWS: usize = 4096;
 /// Lines into programs that the shell may still take.
 const MOST_SHOWN: usize = 16;
+/// Lines that are read as one command: all of it is read anew with each.
+pub(super) const MOST_JOINED: usize = 256;
 /// What was seen and waits for being put on record. A person's line makes one or two; more come only while nobody asks.
 const MOST_FOUND: usize = 512;
 
@@ -72,8 +74,8 @@ pub(super) struct End {
     /// Whether the shell's editor can hold line ends.
     pub(super) bracketed: bool,
     pub(super) place: Place,
-    /// It ended before the screen could show what its last keys did.
-    pub(super) hasty: bool,
+    /// It ended before the screen could show what its last keys did: what the row said then.
+    pub(super) hasty: Option<String>,
     pub(super) at: Duration,
     /// Rows that were left since and are something else.
     pub(super) rows: usize,
@@ -117,6 +119,28 @@ impl Rows {
     /// Whether lines wait for their rows.
     pub(super) fn waits(&self) -> bool {
         !self.ends.is_empty()
+    }
+
+    /// When the oldest line ended of those that wait for their rows and whose keys are known.
+    pub(super) fn oldest_known(&self) -> Option<Duration> {
+        self.ends.iter().find(|end| end.typed.known()).map(|end| end.at)
+    }
+
+    /// Keeps only of these lines that they ended, not what was typed.
+    pub(super) fn forget(&mut self, ended: impl Fn(Duration) -> bool) {
+        for end in self.ends.iter_mut().filter(|end| ended(end.at)) {
+            end.typed.forget();
+            end.squashed = Zeroizing::default();
+        }
+    }
+
+    /// What is kept of keys that no row has shown.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> Vec<String> {
+        let both = self.ends.iter().flat_map(|end| [end.typed.text(), end.squashed.as_str()]);
+        let mut all: Vec<String> = both.filter(|text| !text.is_empty()).map(str::to_owned).collect();
+        all.dedup();
+        all
     }
 
     pub(super) const fn looked_again(&mut self) {
@@ -226,9 +250,11 @@ impl Rows {
         }
         let Some(end) = self.ends.pop_front() else { return false };
         match (answer, end.place) {
-            (Answer::Line { text, continued }, _) => {
+            (Answer::Line { text, continued }, place) => {
                 self.line(&text, continued);
-                if end.hasty {
+                // Shells draw what they were told before they leave the row; one that drew nothing may have held back more.
+                let drawn = |before: &String| matches!(place, Place::Shell { .. }) && *before != row.text;
+                if end.hasty.is_some_and(|before| !drawn(&before)) {
                     self.lost(HASTY, &text);
                 }
             }
@@ -366,12 +392,12 @@ impl Rows {
         }
         let whole = format!("{}{text}", self.before);
         self.last = Some(text.to_owned());
-        let more = || line::parse(&whole).is_err_and(|error| error.unfinished) || begun(&whole);
-        self.unfinished = whole.len() < LONGEST_LINE && more();
+        let short = whole.len() < LONGEST_LINE && whole.matches('\n').count() < MOST_JOINED;
+        self.unfinished = short && unfinished(&whole);
         if !self.unfinished {
             self.see(Seen::Line(whole.clone()));
         }
-        self.before = if whole.len() < LONGEST_LINE { format!("{whole}\n") } else { String::new() };
+        self.before = if short { format!("{whole}\n") } else { String::new() };
     }
 
     pub(super) fn lost(&mut self, why: &'static str, shown: &str) {

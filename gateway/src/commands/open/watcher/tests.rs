@@ -107,13 +107,53 @@ fn what_the_shell_makes_of_keys_is_read_and_not_the_keys() {
     bench.types("\x1b[A").shows("ls /tmp").types("\r").shows("\r\n$ ");
     bench.types("cat fo\t").shows("cat foo.txt ").types("\r").shows("\r\n$ ");
     assert_eq!(bench.seen(), [line("ls /tmp"), line("ls /tmp"), line("cat foo.txt")]);
-    // A row that could not yet show what the last keys did.
+    // A row that did not show what the last keys did, and one that did when it was left.
     bench.types("m x").shows("m x").types("\x01r\r").shows("\r\n$ ");
     let seen = bench.seen();
     assert_eq!((seen.first(), lost(&seen)), (Some(&line("m x")), vec![HASTY]));
+    bench.types("m x").shows("m x").types("\x01r\r").shows("\r$ rm x\r\n$ ");
+    assert_eq!(bench.seen(), [line("rm x")]);
+    bench.types("\x1b[A\r").shows("rm x\r\n$ ");
+    assert_eq!(bench.seen(), [line("rm x")]);
     // One that was given up.
     bench.types("rm x").shows("rm x").types("\x03").shows("^C\r\n$ ").runs("id", "$ ");
     assert_eq!(bench.finished(), [line("id")]);
+}
+
+#[test]
+fn what_no_row_has_shown_is_forgotten_after_a_while_and_still_read_where_one_comes() {
+    let mut bench = Bench::at_prompt("$ ");
+    assert_eq!(bench.watcher.forgets(), None);
+    // Typed at a program that has said nothing yet and shows nothing.
+    bench.runs("login", "").types("hunter2\r").types("hunter3\r");
+    let ended = bench.now;
+    let typed = |bench: &Bench| bench.watcher.rows.known();
+    assert_eq!(typed(&bench), ["hunter2", "hunter3"]);
+    let first = ended - Duration::from_millis(1) + KEPT;
+    assert_eq!(bench.watcher.forgets(), Some(first));
+    bench.watcher.forget(first);
+    assert_eq!((typed(&bench), bench.watcher.forgets()), (vec!["hunter3".to_owned()], Some(ended + KEPT)));
+    bench.watcher.forget(ended + KEPT);
+    assert_eq!((typed(&bench), bench.watcher.forgets()), (Vec::new(), None));
+    // The echo of a line comes very late: its row is read all the same.
+    let mut bench = Bench::at_prompt("$ ");
+    bench.runs("id", "$ ").types("rm -rf /\r").waits(KEPT);
+    bench.watcher.forget(bench.now);
+    bench.shows("rm -rf /\r\n$ ").runs("ls", "$ ");
+    assert_eq!(bench.finished(), [line("id"), line("rm -rf /"), line("ls")]);
+}
+
+#[test]
+fn a_command_that_never_ends_is_not_read_anew_for_ever() {
+    let mut bench = Bench::at_prompt("$ ");
+    for _ in 0..600 {
+        bench.runs("(", "> ");
+    }
+    let longest = bench.finished().into_iter().filter_map(|seen| match seen {
+        Seen::Line(text) => Some(text.lines().count()),
+        _ => None,
+    });
+    assert_eq!(longest.max(), Some(MOST_JOINED + 1));
 }
 
 #[test]
