@@ -107,6 +107,8 @@ pub(super) struct Rows {
     unfinished: bool,
     /// Rows looked at since the last line began.
     looked: usize,
+    /// More waits than is followed.
+    overflows: bool,
     pub(super) found: VecDeque<Seen>,
 }
 
@@ -180,9 +182,13 @@ impl Rows {
     pub(super) fn entered(&mut self, end: End) {
         let typed: usize = self.ends.iter().map(|end| end.squashed.len()).sum();
         if self.ends.len() >= MOST_ENDS || typed + end.squashed.len() > MOST_TYPED {
-            self.lost("more was typed ahead than is followed", "");
+            // Once for all of a flood.
+            if !std::mem::replace(&mut self.overflows, true) {
+                self.lost("more was typed ahead than is followed", "");
+            }
             return;
         }
+        self.overflows &= !self.ends.is_empty();
         self.ends.push_back(end);
     }
 
