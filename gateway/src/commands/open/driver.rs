@@ -16,6 +16,8 @@ use crate::commands::{Answer, Desk, Note, Unrecorded};
 const REFUSED: u8 = 77;
 /// A shell has read a key after this long.
 const READ: Duration = Duration::from_millis(50);
+/// How often it is looked whether a wiped line is gone.
+const REPEATS: usize = 4;
 /// It cannot be recorded.
 const UNRECORDED: u8 = 79;
 
@@ -198,6 +200,20 @@ impl<I: Input, D: Desk> Driver<I, D> {
             }
         } else {
             then().await?;
+            // An interrupt that meets a shell in the middle of something may end that, and leave the line standing.
+            for _ in 0..REPEATS {
+                tokio::time::sleep(READ).await;
+                let (gone, stands) = {
+                    let mut state = self.shared.state();
+                    (state.reader.gave_line_up(), state.reader.line_stands())
+                };
+                if gone {
+                    break;
+                }
+                if stands {
+                    then().await?;
+                }
+            }
         }
         drop(writing);
         Ok(())

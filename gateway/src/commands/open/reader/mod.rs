@@ -246,6 +246,15 @@ impl Reader {
         self.picture.ends() > 0 && self.prompts.recognises(row.left(), self.last.as_deref())
     }
 
+    /// Whether the wiped line stands behind a prompt again.
+    pub(super) fn line_stands(&mut self) -> bool {
+        self.picture.settle();
+        let row = self.picture.row();
+        let behind = self.prompts.begins(&row.text).and_then(|length| row.text.get(length..));
+        let wiped = self.wiped.as_deref().and_then(|wiped| wiped.lines().last());
+        behind.zip(wiped).is_some_and(|(behind, wiped)| squashed(behind) == squashed(wiped))
+    }
+
     /// Whether the person gave up on the line that is being judged.
     pub(super) const fn gave_up(&self) -> bool {
         self.gave_up

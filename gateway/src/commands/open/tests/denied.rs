@@ -16,6 +16,33 @@ async fn a_denied_line_is_wiped_and_explained_and_the_shell_goes_on() {
     }
 }
 
+/// Something that reads lines as shells do, and draws the line again at the first Ctrl-C, as bash does now and then.
+const DEAF_ONCE: &str = r#"f() {
+  local c l= n=0
+  stty -echo intr undef
+  printf '\nme''$ '
+  while IFS= read -rN1 c; do
+    case $c in
+    $'\3') n=$((n + 1)); [ $n = 1 ] || l=; printf '^C\nme''$ %s' "$l" ;;
+    $'\r' | $'\n') printf '\n[%s]\nme''$ ' "$l"; l= ;;
+    *) l+=$c; printf %s "$c" ;;
+    esac
+  done
+}"#;
+
+#[tokio::test]
+async fn a_denied_line_that_the_shell_draws_again_is_wiped_again() {
+    let Some(mut me) = Person::at(Which::Bash).await else { return };
+    let functions = me.dir.path().join("functions");
+    std::fs::write(&functions, DEAF_ONCE).unwrap();
+    me.runs(&format!(". {}", functions.display()), "me$ ").await;
+    me.runs("f", "\r\nme$ ").await;
+    me.runs("touch forbidden", "was not run").await;
+    me.sees("me$ touch forbidden").await;
+    me.sees("^C\r\nme$ ").await;
+    me.runs("touch allowed", "[touch allowed]").await;
+}
+
 #[tokio::test]
 async fn every_key_that_ends_a_line_is_held() {
     for which in ALL {
