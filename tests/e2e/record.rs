@@ -101,8 +101,10 @@ fn a_command_is_recorded_with_its_metadata(world: &World) {
     assert_eq!((&end["bytesIn"], &end["bytesOut"]), (&json!(3), &json!(11)), "{metadata}");
     let tape = cast::read(&file(world, &id, "cast"));
     assert!(tape.output.contains("out") && tape.output.contains("err"), "{}", tape.output);
-    let log = world.alice().line(format!("logs -n {} box", place.name)).run().exits(0);
-    assert!(!log.out.is_empty());
+    until("its log", seconds(60), || {
+        let log = world.alice().line(format!("logs -n {} box", place.name)).run().exits(0);
+        (!log.out.is_empty()).then_some(())
+    });
     until("logs have a metadata file too", seconds(60), || {
         let all = cast::files(&world.recordings(), "json");
         all.iter()

@@ -1,6 +1,6 @@
 //! Without a grant nothing opens: every SSH request type and every command that touches the cluster.
 
-use sallyport_tests::{Place, World, seconds};
+use sallyport_tests::{Place, World, seconds, until};
 
 use crate::{Case, cases};
 
@@ -124,7 +124,11 @@ fn a_grant_opens_only_what_its_policy_allows(world: &World) {
     let narrow = world.plan("narrow").with("allow", allow).make(world);
     let grant = narrow.grant("10m");
     let ns = &narrow.name;
-    world.alice().line(format!("logs -n {ns} box --tail 1")).run().exits(0).prints("started");
+    // A pod is ready a moment before its program says anything.
+    until("the pod's log", seconds(60), || {
+        let log = world.alice().line(format!("logs -n {ns} box --tail 1")).run().exits(0);
+        log.out.contains("started").then_some(())
+    });
     narrow.exec("true").exits(77);
     world.alice().line(format!("shell -n {ns} box")).run().exits(77);
     for (port, rule) in [

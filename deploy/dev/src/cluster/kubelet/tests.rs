@@ -33,7 +33,7 @@ impl World {
     }
 
     async fn until(&self, name: &str, holds: impl Fn(&Value) -> bool) -> Arc<Value> {
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             if let Some(pod) = self.store.get(&PODS, "ns", name).filter(|pod| holds(pod)) {
                 return pod;
             }
@@ -57,6 +57,17 @@ fn sh(script: &str) -> Value {
     json!({"name": "app", "image": "debian", "command": ["sh", "-c", script]})
 }
 
+/// Waits for a file that a container makes: it is ready as soon as its process is there, whatever that has done by then.
+async fn there(file: &Path) {
+    for _ in 0..6000 {
+        if file.exists() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no {}", file.display());
+}
+
 fn phase(is: &'static str) -> impl Fn(&Value) -> bool {
     move |pod| pod.pointer("/status/phase") == Some(&json!(is))
 }
@@ -69,8 +80,9 @@ fn ready(pod: &Value) -> bool {
 async fn a_pod_runs_is_deleted_with_grace_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::at(dir.path()).await;
-    world.create("p", json!({"containers": [sh("trap 'echo bye > ../../../../bye; exit 0' TERM; sleep 1000 & sleep 1000 & wait")]}));
+    world.create("p", json!({"containers": [sh("trap 'echo bye > ../../../../bye; exit 0' TERM; > ../../../../up; sleep 1000 & sleep 1000 & wait")]}));
     let pod = world.until("p", ready).await;
+    there(&dir.path().join("up")).await;
     assert_eq!(pod.pointer("/spec/nodeName"), Some(&json!(NODE)));
     assert!(pod.pointer("/status/podIP").unwrap().as_str().unwrap().starts_with("127."));
     assert!(pod.pointer("/status/conditions/3/status") == Some(&json!("True")), "{pod:#}");
@@ -89,8 +101,12 @@ async fn a_pod_runs_is_deleted_with_grace_and_leaves_nothing() {
 async fn a_container_that_ignores_sigterm_is_killed_when_its_grace_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::at(dir.path()).await;
-    world.create("p", json!({"containers": [sh("trap '' TERM; while :; do sleep 1; done")]}));
+    world.create(
+        "p",
+        json!({"containers": [sh("trap '' TERM; > ../../../../up; while :; do sleep 1; done")]}),
+    );
     world.until("p", ready).await;
+    there(&dir.path().join("up")).await;
     let begun = tokio::time::Instant::now();
     world.store.delete(&PODS, "ns", "p", &Delete { grace_seconds: Some(1), ..Delete::default() }).unwrap();
     while world.store.get(&PODS, "ns", "p").is_some() {
