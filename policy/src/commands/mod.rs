@@ -13,6 +13,7 @@ mod facts;
 mod flags;
 mod input;
 mod judge;
+mod made;
 mod named;
 mod paths;
 mod programs;
@@ -29,6 +30,7 @@ mod tests;
 pub use cleared::{Carrier, Cleared, Once, Own};
 pub use input::{CommandsInput, RuleInput};
 pub use judge::{Commands, RuleSummary};
+pub use made::Made;
 pub use named::{BUILT_IN_SETS, NamedSet, SetInput};
 pub use shown::blotted;
 

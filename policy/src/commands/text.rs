@@ -4,8 +4,8 @@
 //! who wants to get around this does.
 
 use super::paths::normal;
-use super::{Assurance, Commands, Invocation, Once, Verdict, Way, shown};
-use crate::line::{Field, RedirectTo, Script, Simple, Survey, Variables, Word, expand, survey};
+use super::{Assurance, Commands, Invocation, Made, Once, Verdict, Way, shown};
+use crate::line::{Script, Survey, Variables, survey};
 
 /// What a shell does itself, without any harm.
 const BUILTINS: [&str; 24] = [
@@ -42,7 +42,10 @@ impl Commands {
         for step in &script.steps {
             let alone = step.pipeline.commands.len() == 1;
             for (at, simple) in step.pipeline.commands.iter().enumerate() {
-                let (invocation, known) = made(text, simple, here.as_deref(), lookup, at > 0);
+                let made = Made::of(text, simple, lookup);
+                let known = made.unknown.is_none() && !made.patterns;
+                let invocation =
+                    Invocation { directory: here.clone(), piped: at > 0, terminal: true, ..made.invocation };
                 verdicts.push(self.simple(&invocation, known));
                 if alone
                     && invocation
@@ -163,44 +166,4 @@ fn passed(invocation: &Invocation, rule: &str) -> Verdict {
         shown: shown::blotted(&invocation.argv),
         once: None,
     }
-}
-
-/// A command as far as it can be expanded, and whether that is all of it.
-fn made(
-    text: &str,
-    simple: &Simple,
-    directory: Option<&str>,
-    lookup: &dyn Variables,
-    piped: bool,
-) -> (Invocation, bool) {
-    let mut known = true;
-    let mut words = |word: &Word| -> Vec<String> {
-        match expand(std::slice::from_ref(word), lookup) {
-            Ok(fields) => {
-                known &= fields.iter().all(|field| field.glob().is_none());
-                fields.iter().map(Field::text).collect()
-            }
-            Err(_) => {
-                known = false;
-                vec![text.get(word.span.clone()).unwrap_or_default().to_owned()]
-            }
-        }
-    };
-    let mut invocation = Invocation {
-        directory: directory.map(str::to_owned),
-        piped,
-        terminal: true,
-        ..Invocation::default()
-    };
-    invocation.argv = simple.words.iter().flat_map(&mut words).collect();
-    invocation.environment =
-        simple.assignments.iter().map(|(name, word)| (name.clone(), words(word).join(" "))).collect();
-    for redirection in &simple.redirections {
-        match &redirection.to {
-            RedirectTo::Read(word) => invocation.reads.extend(words(word)),
-            RedirectTo::Write(word) | RedirectTo::Append(word) => invocation.writes.extend(words(word)),
-            RedirectTo::Same(_) => {}
-        }
-    }
-    (invocation, known)
 }

@@ -10,8 +10,8 @@
 
 use std::collections::HashSet;
 
-use sallyport_policy::commands::{Commands, CommandsInput, Invocation, RuleInput, Way};
-use sallyport_policy::line::{RedirectTo, Variables, expand, parse};
+use sallyport_policy::commands::{Commands, CommandsInput, Invocation, Made, RuleInput, Way};
+use sallyport_policy::line::{Variables, expand, parse};
 
 const ATTEMPTS: &str = include_str!("attempts.txt");
 /// Where the person is, and what lies there: names that would be flags.
@@ -92,11 +92,13 @@ fn shell(commands: &Commands, text: &str) -> Result<Vec<Vec<String>>, String> {
     let mut run = Vec::new();
     let all = script.steps.iter().flat_map(|step| step.pipeline.commands.iter().enumerate());
     for (at, simple) in all {
+        let made = Made::of(text, simple, &Container).known().map_err(|error| error.problem)?;
         let mut invocation = Invocation {
+            argv: Vec::new(),
             directory: Some(HERE.to_owned()),
             piped: at > 0,
             terminal: true,
-            ..Invocation::default()
+            ..made
         };
         for word in &simple.words {
             for field in expand(std::slice::from_ref(word), &Container).map_err(|error| error.problem)? {
@@ -121,24 +123,6 @@ fn shell(commands: &Commands, text: &str) -> Result<Vec<Vec<String>>, String> {
                     invocation.argv.extend(found)
                 }
             }
-        }
-        for (name, word) in &simple.assignments {
-            let value: Vec<String> = expand(std::slice::from_ref(word), &Container)
-                .map_err(|error| error.problem)?
-                .iter()
-                .map(|field| field.text())
-                .collect();
-            invocation.environment.push((name.clone(), value.join(" ")));
-        }
-        for redirection in &simple.redirections {
-            let (word, reads) = match &redirection.to {
-                RedirectTo::Read(word) => (word, true),
-                RedirectTo::Write(word) | RedirectTo::Append(word) => (word, false),
-                RedirectTo::Same(_) => continue,
-            };
-            let fields = expand(std::slice::from_ref(word), &Container).map_err(|error| error.problem)?;
-            let paths = fields.iter().map(|field| field.text());
-            if reads { invocation.reads.extend(paths) } else { invocation.writes.extend(paths) }
         }
         let verdict = commands.judge(&invocation, Way::Guarded);
         run.push(verdict.cleared.ok_or(format!("{}: {}", verdict.rule, verdict.why))?.argv().to_vec());

@@ -9,8 +9,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use sallyport_policy::commands::{Commands, CommandsInput, Invocation, RuleInput, Way};
-use sallyport_policy::line::{Field, RedirectTo, Variables, Word, expand, parse};
+use sallyport_policy::commands::{Commands, CommandsInput, Invocation, Made, RuleInput, Way};
+use sallyport_policy::line::{Variables, parse};
 
 struct Shell;
 
@@ -53,11 +53,6 @@ fn rules() -> Commands {
     Commands::parse(&input).expect("these rules are valid")
 }
 
-fn texts(words: &[Word]) -> Result<Vec<String>, String> {
-    let fields = expand(words, &Shell).map_err(|error| error.to_string())?;
-    Ok(fields.iter().map(Field::text).collect())
-}
-
 /// What is said to a line.
 fn verdict(rules: &Commands, line: &str) -> String {
     match judged(rules, line) {
@@ -71,24 +66,8 @@ fn judged(rules: &Commands, line: &str) -> Result<Vec<String>, String> {
     let mut allowed = Vec::new();
     for step in parse(line).map_err(|error| grammar(error.to_string()))?.steps {
         for (at, one) in step.pipeline.commands.iter().enumerate() {
-            let mut invocation = Invocation {
-                argv: texts(&one.words).map_err(grammar)?,
-                directory: Some("/app".to_owned()),
-                piped: at > 0,
-                ..Invocation::default()
-            };
-            for (name, value) in &one.assignments {
-                let value = texts(std::slice::from_ref(value)).map_err(grammar)?.concat();
-                invocation.environment.push((name.clone(), value));
-            }
-            for redirection in &one.redirections {
-                let (word, list) = match &redirection.to {
-                    RedirectTo::Read(word) => (word, &mut invocation.reads),
-                    RedirectTo::Write(word) | RedirectTo::Append(word) => (word, &mut invocation.writes),
-                    RedirectTo::Same(_) => continue,
-                };
-                list.push(texts(std::slice::from_ref(word)).map_err(grammar)?.concat());
-            }
+            let made = Made::of(line, one, &Shell).known().map_err(|error| grammar(error.to_string()))?;
+            let invocation = Invocation { directory: Some("/app".to_owned()), piped: at > 0, ..made };
             let verdict = rules.judge(&invocation, Way::Guarded);
             if verdict.cleared.is_none() {
                 return Err(verdict.rule);

@@ -2,8 +2,8 @@
 //!
 //! Where its guarantee ends: nothing is set, no pattern of file names is resolved and no link followed.
 
-use sallyport_policy::commands::{Commands, Invocation, Verdict, Way};
-use sallyport_policy::line::{self, LineError, RedirectTo, Variables};
+use sallyport_policy::commands::{Commands, Invocation, Made, Verdict, Way};
+use sallyport_policy::line::{self, LineError, Variables};
 
 use crate::commands::guarded::{NOT_THERE, OWN};
 
@@ -27,26 +27,10 @@ pub(super) fn guarded(
         let alone = step.pipeline.commands.len() == 1;
         let mut piped = false;
         for one in step.pipeline.commands {
-            let words = |fields: Vec<line::Field>| fields.iter().map(line::Field::text).collect::<Vec<_>>();
-            let mut invocation = Invocation {
-                argv: words(line::expand(&one.words, &Unset)?),
-                directory: directory.map(str::to_owned),
-                piped,
-                ..Invocation::default()
-            };
+            let made = Made::of(text, &one, &Unset).known()?;
+            let directory = directory.map(str::to_owned);
+            let invocation = Invocation { directory, piped, ..made };
             piped = true;
-            for (name, value) in &one.assignments {
-                let value = words(line::expand(std::slice::from_ref(value), &Unset)?).concat();
-                invocation.environment.push((name.clone(), value));
-            }
-            for redirection in &one.redirections {
-                let (word, list) = match &redirection.to {
-                    RedirectTo::Read(word) => (word, &mut invocation.reads),
-                    RedirectTo::Write(word) | RedirectTo::Append(word) => (word, &mut invocation.writes),
-                    RedirectTo::Same(_) => continue,
-                };
-                list.push(words(line::expand(std::slice::from_ref(word), &Unset)?).concat());
-            }
             let program = invocation.argv.first().map(String::as_str).unwrap_or_default();
             if NOT_THERE.contains(&program) {
                 let problem = format!("`{program}` is not in the guarded shell");
