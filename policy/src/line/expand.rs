@@ -14,6 +14,16 @@ pub trait Variables {
     fn get(&self, name: &str) -> Option<&str>;
 }
 
+/// A shell in which nothing is set.
+#[derive(Debug, Clone, Copy)]
+pub struct Unset;
+
+impl Variables for Unset {
+    fn get(&self, _name: &str) -> Option<&str> {
+        None
+    }
+}
+
 /// One argument, or the pattern of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

@@ -14,7 +14,7 @@ mod survey;
 
 use std::ops::Range;
 
-pub use expand::{Field, Variables, expand, expand_one, expand_target};
+pub use expand::{Field, Unset, Variables, expand, expand_one, expand_target};
 pub use glob::{Glob, Matcher, TooLarge};
 pub use parse::parse;
 pub use survey::{Survey, nested, survey};

@@ -8,7 +8,6 @@ mod diff;
 mod explain;
 mod files;
 mod given;
-mod lines;
 mod outcome;
 mod replay;
 mod trial;

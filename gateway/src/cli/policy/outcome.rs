@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sallyport_policy::commands::{Invocation, ShellKind, Way};
 use sallyport_policy::lifecycle::{Actor, Asked as AskedOnce, CheckAnswer, Command, Life, Stage, step};
+use sallyport_policy::line::Unset;
 use sallyport_policy::{
     Action, ContainerName, Namespace, PodName, Policy, Rule, TargetFacts, Use, Window, Workload,
     asking_rules, auto_approves, explain, may_ask, permits, using_rules,
@@ -11,7 +12,7 @@ use sallyport_policy::{
 
 use super::cases::{Case, Expect, Given, Someone, Used, UsedFor};
 use super::given::{self, Asked};
-use super::lines;
+use crate::commands::guarded::Past;
 
 /// What came of a case.
 #[derive(Debug, Clone)]
@@ -176,11 +177,11 @@ fn typed(policy: &Policy, used: &Used) -> Result<Option<(String, String)>, Strin
             let argv = shell_words::split(text).map_err(|error| format!("`command`: {error}"))?;
             vec![commands.judge(&Invocation { argv, ..Invocation::default() }, Way::Exec)]
         }
-        (UsedFor::Shell, ShellKind::Guarded) => match lines::guarded(text, directory.as_deref(), commands) {
+        (UsedFor::Shell, ShellKind::Guarded) => match Past::new(directory.as_deref()).line(text, commands) {
             Ok(verdicts) => verdicts,
             Err(error) => return Ok(Some(("grammar".to_owned(), error.to_string()))),
         },
-        (UsedFor::Shell, ShellKind::Open) => commands.judge_text(text, directory.as_deref(), &lines::Unset),
+        (UsedFor::Shell, ShellKind::Open) => commands.judge_text(text, directory.as_deref(), &Unset),
         (UsedFor::Logs | UsedFor::Forward, _) => {
             return Err("`command` goes with `exec` and `shell`".to_owned());
         }

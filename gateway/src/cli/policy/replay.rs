@@ -1,10 +1,12 @@
 //! `sallyport policy replay`: runs the command rules of proposed policies over what past sessions ran, and shows what
 //! would have been refused, or let pass, that was not then.
 //!
-//! What is judged is what is on record: the commands of exec and of guarded shells word by word, those of open shells as
-//! they were read from the screen. Lines that no rules decided about then are judged whole, by what the proposed policy's
-//! shell would say of them. Redirections (of the others), variables and what was blotted out as a secret are not on record;
-//! what the guarded shell did itself (`cd`, `export`) no rule judges, then or now; shells without a list are counted and not
+//! What is judged is what is on record: the commands of exec and of guarded shells word by word, everything expanded, with
+//! what the shell had exported; those of open shells as they were read from the screen. Lines that no rules decided about
+//! then are judged whole, by what the proposed policy's shell would say of them: a guarded one follows what the session's
+//! own lines set and where they went, as one would that was used instead; an open one knows of no variables, and says so.
+//! Redirections (of the others), `NAME=value` before a command and what was blotted out as a secret are not on record; what
+//! the guarded shell did itself (`cd`, `export`) no rule judges, then or now; shells without a list are counted and not
 //! judged, and neither is what was typed into programs.
 
 use std::collections::BTreeMap;
@@ -17,8 +19,9 @@ use sallyport_policy::Policy;
 use sallyport_policy::commands::{Commands, Invocation, ShellKind, Verdict, Way};
 use serde::Serialize;
 
-use super::{Output, coloured, complain, files, json, lines, say};
+use super::{Output, coloured, complain, files, json, say};
 use crate::commands::THE_SHELL;
+use crate::commands::guarded::Past;
 use crate::commands::open::{self, AHEAD, NO_RULES, PIPED, TO_PROGRAM};
 use crate::record::{CommandLine, CommandOutcome, Session, SessionKind};
 
@@ -153,10 +156,10 @@ impl Replay {
                 }
             },
         };
-        let mut here = None;
+        let mut past = Past::new(None);
         for line in piped::whole(lines) {
             let ran = line.outcome != CommandOutcome::Refused;
-            for verdict in judged(commands, &session, &line, here.as_deref()) {
+            for verdict in judged(commands, &session, &line, &mut past) {
                 report.commands += 1;
                 let list = match (ran, verdict.refused) {
                     (true, true) => &mut report.refused,
@@ -175,7 +178,6 @@ impl Replay {
                     why: verdict.why,
                 });
             }
-            went(&line.line, &mut here);
         }
         Ok(())
     }
@@ -195,7 +197,7 @@ impl Judged {
     }
 }
 
-fn judged(commands: &Commands, session: &Session, line: &CommandLine, here: Option<&str>) -> Vec<Judged> {
+fn judged(commands: &Commands, session: &Session, line: &CommandLine, past: &mut Past) -> Vec<Judged> {
     let way = match line.way.as_str() {
         "guarded" => Way::Guarded,
         "open" => Way::Open,
@@ -204,13 +206,20 @@ fn judged(commands: &Commands, session: &Session, line: &CommandLine, here: Opti
     if way == Way::Open && matches!(line.rule.as_str(), NO_RULES | AHEAD | PIPED) {
         let verdicts = match commands.shell() {
             ShellKind::Open => open::replayed(commands, &line.line),
-            ShellKind::Guarded => match lines::guarded(&line.line, here, commands) {
-                Ok(verdicts) => verdicts,
-                Err(error) => {
-                    let (command, why) = (line.line.clone(), error.to_string());
-                    return vec![Judged { refused: true, command, rule: "grammar".to_owned(), why }];
+            ShellKind::Guarded => {
+                let judged = past.line(&line.line, commands);
+                if line.rule == AHEAD {
+                    // A program may have taken it.
+                    past.doubt(&line.line);
                 }
-            },
+                match judged {
+                    Ok(verdicts) => verdicts,
+                    Err(error) => {
+                        let (command, why) = (line.line.clone(), error.to_string());
+                        return vec![Judged { refused: true, command, rule: "grammar".to_owned(), why }];
+                    }
+                }
+            }
         };
         // One text that stands for itself could not be read word by word.
         let command = |verdict: &Verdict| match verdict.shown.as_slice() {
@@ -226,33 +235,24 @@ fn judged(commands: &Commands, session: &Session, line: &CommandLine, here: Opti
             })
             .collect();
     }
-    // What the guarded shell does itself is no rule's affair, before or after; where it leads stands on each later line.
+    // What the guarded shell does itself is no rule's affair, before or after. What its variables stood for is in the words
+    // of each later command, and where it ran beside them; what it exported is followed.
+    if line.outcome == CommandOutcome::Own {
+        past.did(&line.argv);
+    }
     if line.argv.is_empty() || matches!(line.rule.as_str(), TO_PROGRAM | THE_SHELL) {
         return Vec::new();
     }
     let invocation = Invocation {
         argv: line.argv.clone(),
         directory: line.directory.clone(),
+        environment: if way == Way::Guarded { past.exported() } else { Vec::new() },
         terminal: session.terminal.is_some(),
         ..Invocation::default()
     };
     let verdict = commands.judge(&invocation, way);
     let command = shell_words::join(&verdict.shown);
     vec![Judged::new(verdict, command)]
-}
-
-/// Where an open shell is after a line, as far as `cd` with a whole path tells.
-fn went(line: &str, here: &mut Option<String>) {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    match words.as_slice() {
-        ["cd", to]
-            if to.starts_with('/') && !to.contains(['$', '*', '?', '\'', '"', '\\', ';', '&', '|']) =>
-        {
-            *here = Some((*to).to_owned());
-        }
-        words if words.iter().any(|word| matches!(*word, "cd" | "pushd" | "popd")) => *here = None,
-        _ => {}
-    }
 }
 
 fn unlisted(session: &Session, argv: &[String]) -> CommandLine {

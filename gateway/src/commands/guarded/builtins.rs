@@ -9,11 +9,11 @@ use super::state::State;
 use crate::commands::{Note, THE_SHELL};
 
 /// What the guarded shell does itself: it starts nothing, and no rule is asked.
-pub const OWN: [&str; 11] =
+pub(super) const OWN: [&str; 11] =
     [":", "cd", "exit", "export", "false", "help", "history", "logout", "pwd", "true", "unset"];
 
 /// What other shells do themselves and the guarded one refuses, saying what to do instead.
-pub const NOT_THERE: [&str; 25] = [
+pub(super) const NOT_THERE: [&str; 25] = [
     ".", "alias", "bg", "builtin", "command", "disown", "eval", "exec", "fg", "jobs", "let", "local", "read",
     "readonly", "set", "shift", "shopt", "source", "trap", "typeset", "declare", "ulimit", "umask",
     "unalias", "wait",
@@ -99,7 +99,7 @@ pub(super) fn note(directory: Option<String>, planned: &Planned) -> Option<Note>
 }
 
 /// What to do in place of what other shells have.
-fn instead(name: &str) -> &'static str {
+pub(super) fn instead(name: &str) -> &'static str {
     match name {
         "eval" | "." | "source" => "text is not run as commands here; type the commands themselves",
         "exec" | "command" | "builtin" => "type the program itself",
@@ -136,13 +136,30 @@ pub(super) async fn foresee<C: Container>(
         // The directory may be made by what comes before.
         *state = before;
         let words: Vec<&str> = planned.argv.iter().skip(1).map(String::as_str).collect();
-        if let Ok(target) = target(state, &words) {
-            let path = state.absolute(&target);
-            state.forget_directory();
-            if path.starts_with('/') {
-                state.go(normal(&path), true);
-            }
+        presume(state, &words);
+    }
+}
+
+/// Goes where `cd` says, as far as its words tell where that is.
+fn presume(state: &mut State, words: &[&str]) {
+    if let Ok(target) = target(state, words) {
+        match state.absolute(&target) {
+            path if path.starts_with('/') => state.go(normal(&path), true),
+            _ => state.forget_directory(),
         }
+    }
+}
+
+/// Does it as far as that can be done without a container: as if it succeeded.
+pub(super) fn presumed(state: &mut State, argv: &[String]) {
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    match words.split_first() {
+        // Where one was before the first line is not known.
+        Some((&"cd", rest)) if target(state, rest).is_err() => state.lose_directory(),
+        Some((&"cd", rest)) => presume(state, rest),
+        Some((&"export", rest)) if !rest.is_empty() => drop(export(state, rest)),
+        Some((&"unset", names)) => names.iter().for_each(|name| state.unset(name)),
+        _ => {}
     }
 }
 

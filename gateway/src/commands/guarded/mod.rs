@@ -9,6 +9,7 @@
 //! ahead       what is typed before anybody reads it       opened     redirections, before their command starts
 //! pipeline    several, and the streams between them
 //! container   where commands are started; demands what the rules have cleared
+//! past        lines without a container, for trying rules and replaying
 //! ```
 //!
 //! What holds: no word of the person's reaches the container but as an argument of a command whose whole argv the rules
@@ -23,6 +24,7 @@ mod input;
 mod links;
 mod names;
 mod opened;
+mod past;
 mod pipeline;
 mod plan;
 mod program;
@@ -39,8 +41,8 @@ use bytes::Bytes;
 use sallyport_policy::commands::{Cleared, Commands, Own};
 use tokio::sync::{mpsc, watch};
 
-pub use builtins::{NOT_THERE, OWN};
 pub use container::{Container, InPod, Input, Running};
+pub use past::Past;
 
 use self::shell::{Over, Shell, Typed};
 use crate::bridge::{Exit, Output};

@@ -53,7 +53,23 @@ pub(super) fn is_builtin(program: &str) -> bool {
     OWN.contains(&program) || NOT_THERE.contains(&program)
 }
 
-fn wrong(at: &Range<usize>, problem: impl Into<String>) -> LineError {
+/// What is said to `> file` alone.
+pub(super) const NO_FILE_ALONE: &str = "a redirection needs a command: write `printf '' > FILE`";
+
+/// A command of a pipeline that is none.
+pub(super) fn no_command(simple: &Simple) -> LineError {
+    wrong(&simple.span, "there is no command here")
+}
+
+/// What the shell does itself is no part of a pipeline of `count`, is given no variables, and its output goes nowhere else.
+pub(super) fn stands_alone(program: &str, simple: &Simple, count: usize) -> Result<(), LineError> {
+    if count == 1 && simple.redirections.is_empty() && simple.assignments.is_empty() {
+        return Ok(());
+    }
+    Err(wrong(&simple.span, format!("`{program}` is done by this shell itself: it stands alone")))
+}
+
+pub(super) fn wrong(at: &Range<usize>, problem: impl Into<String>) -> LineError {
     LineError { at: at.clone(), problem: problem.into(), unfinished: false }
 }
 
@@ -71,17 +87,13 @@ pub(super) async fn plan<C: Container>(
         let mut planned = expand(container, state, simple, index > 0, last).await?;
         let Some(program) = planned.argv.first() else {
             if count > 1 {
-                return Err(wrong(&simple.span, "there is no command here").into());
+                return Err(no_command(simple).into());
             }
             all.push(planned);
             continue;
         };
         if is_builtin(program) {
-            let redirected = !simple.redirections.is_empty() || !planned.assignments.is_empty();
-            if count > 1 || redirected {
-                let text = format!("`{program}` is done by this shell itself: it stands alone");
-                return Err(wrong(&simple.span, text).into());
-            }
+            stands_alone(program, simple, count)?;
             all.push(planned);
             continue;
         }
@@ -143,14 +155,9 @@ async fn expand<C: Container>(
     for redirection in &simple.redirections {
         redirect(state, redirection, &mut planned)?;
     }
-    let mut environment = state.exported();
-    for (name, value) in &planned.assignments {
-        environment.retain(|(there, _)| there != name);
-        environment.push((name.clone(), value.clone()));
-    }
     planned.invocation = Invocation {
         argv: planned.argv.clone(),
-        environment,
+        environment: state.exported_with(&planned.assignments),
         directory: state.directory.clone(),
         reads: paths(&planned.files, |file| matches!(file, File::Read(_))),
         writes: paths(&planned.files, |file| matches!(file, File::Write { .. })),

@@ -212,7 +212,7 @@ impl<C: Container, D: Desk> Shell<C, D> {
             }
             // `> file` alone makes or empties a file, which `tee` does.
             if !planned.files.is_empty() {
-                self.say("a redirection needs a command: write `printf '' > FILE`").await?;
+                self.say(plan::NO_FILE_ALONE).await?;
                 return Ok(BAD_LINE);
             }
             return Ok(0);

@@ -119,6 +119,36 @@ impl State {
         exported.map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
+    /// The same, with what is set for one of them alone.
+    pub(super) fn exported_with(&self, assignments: &[(String, String)]) -> Vec<(String, String)> {
+        let mut all = self.exported();
+        for (name, value) in assignments {
+            all.retain(|(there, _)| there != name);
+            all.push((name.clone(), value.clone()));
+        }
+        all
+    }
+
+    /// Forgets what differs from `before`: it may have come about or not.
+    pub(super) fn doubt(&mut self, before: &Self) {
+        self.variables.retain(|name, value| before.variables.get(name) == Some(value));
+        if self.directory != before.directory {
+            self.lose_directory();
+        }
+    }
+
+    /// It cannot be told any more where one is, or was.
+    pub(super) fn lose_directory(&mut self) {
+        (self.directory, self.previous) = (None, None);
+        self.variables.remove("PWD");
+        self.variables.remove("OLDPWD");
+    }
+
+    /// Forgets a variable, whichever it is.
+    pub(super) fn lose(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
     /// All variables, with whether programs get them.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.variables.iter().map(|(name, (value, exported))| (name.as_str(), value.as_str(), *exported))

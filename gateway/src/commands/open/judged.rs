@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use sallyport_policy::commands::{
     Assurance, Cleared, Commands, CommandsInput, OnDenied, OnLostTrack, Verdict,
 };
-use sallyport_policy::line::{self, Script};
+use sallyport_policy::line::{self, Script, Unset};
 
 use super::blot::{blotted, told, told_by_line};
 
@@ -62,7 +62,8 @@ fn judge(commands: &Commands, text: &str) -> Judged {
         let verdict = cannot_know(why, Some("recall the line with the up key instead".to_owned()));
         return Judged { line: blotted(text), commands: vec![(blotted(text), verdict)] };
     }
-    let mut verdicts = commands.judge_text(text, None, &Nothing);
+    // What variables stand for in the container is not known here.
+    let mut verdicts = commands.judge_text(text, None, &Unset);
     let line = line_of(text, &verdicts);
     if line::parse(text).is_err_and(|error| error.unfinished) {
         // It does not run yet; what is missing may make it something else. What is forbidden already stays so.
@@ -98,7 +99,7 @@ pub(super) fn unruled(text: &str, rule: &str) -> (String, Verdict) {
     // Rules that say nothing know all the same which words of which program are secrets.
     static NONE: LazyLock<Option<Commands>> =
         LazyLock::new(|| Commands::parse(&CommandsInput::default()).ok());
-    let verdicts = NONE.as_ref().map(|none| none.judge_text(text, None, &Nothing)).unwrap_or_default();
+    let verdicts = NONE.as_ref().map(|none| none.judge_text(text, None, &Unset)).unwrap_or_default();
     let script = line::parse(text).ok();
     let line =
         told_by_line(text, script.as_ref().map(|script| secrets(script, &verdicts)).unwrap_or_default());
@@ -114,15 +115,6 @@ pub(super) fn unruled(text: &str, rule: &str) -> (String, Verdict) {
 #[must_use]
 pub fn replayed(commands: &Commands, text: &str) -> Vec<Verdict> {
     judge(commands, text).commands.into_iter().map(|(_, verdict)| verdict).collect()
-}
-
-/// What variables stand for in the container is not known here.
-struct Nothing;
-
-impl line::Variables for Nothing {
-    fn get(&self, _name: &str) -> Option<&str> {
-        None
-    }
 }
 
 /// A verdict where no rules filter commands, or none apply.

@@ -147,6 +147,79 @@ fn what_the_guarded_shell_did_itself_is_not_judged_and_what_follows_is_judged_wh
 }
 
 #[test]
+fn what_a_guarded_shells_variables_stood_for_is_on_record_and_what_it_exported_is_followed() {
+    let past = Past::new();
+    past.proposes("{allow: [{programs: [ls]}, {programs: [rm], writes: [/srv/**]}]}");
+    past.session(
+        "guarded",
+        "shell",
+        None,
+        &[
+            // `X=/srv/a`, `rm $X/y` and `rm $X/../../etc/y`: the list has the words as they ran.
+            ("guarded", &["A=b"], "own"),
+            ("guarded", &["rm", "/srv/a/y"], "allowed"),
+            ("guarded", &["rm", "/srv/a/../../etc/y"], "allowed"),
+            ("guarded", &["ls", "/"], "allowed"),
+            ("guarded", &["export", "LD_PRELOAD=/tmp/x"], "own"),
+            ("guarded", &["ls", "-l"], "refused"),
+            ("guarded", &["ls", "-a"], "allowed"),
+            ("guarded", &["unset", "LD_PRELOAD"], "own"),
+            ("guarded", &["ls", "-h"], "allowed"),
+            // Another way in, which is given nothing of it.
+            ("exec", &["ls", "-lh"], "allowed"),
+        ],
+    );
+    let report = past.report();
+    assert_eq!((report.commands, report.problems.len()), (7, 0), "{report:?}");
+    assert_eq!(refused(&report), [("rm /srv/a/../../etc/y", "no rule"), ("ls -a", "environment")]);
+    assert!(report.allowed.is_empty(), "what LD_PRELOAD refused then it refuses now: {report:?}");
+}
+
+#[test]
+fn a_proposed_guarded_shell_knows_what_the_sessions_own_lines_set() {
+    let past = Past::new();
+    past.proposes("{allow: [{programs: [ls]}, {programs: [rm], writes: [/srv/**]}]}");
+    past.observed(
+        "shell",
+        &[
+            ("X=/srv/a", "no rules"),
+            ("rm $X/y", "no rules"),
+            ("rm $X/../../etc/y", "no rules"),
+            ("X=$(pwd)", "no rules"),
+            ("rm $X/z", "no rules"),
+            ("X=/srv", "typed ahead"),
+            ("rm $X/ahead", "no rules"),
+            ("export LANG=b", "no rules"),
+            ("cd /srv", "input to a program"),
+            ("rm y", "no rules"),
+            ("cd /srv/$LANG", "no rules"),
+            ("rm y; rm /$LANG", "no rules"),
+            ("unset LANG", "no rules"),
+            ("rm $LANG/last", "no rules"),
+        ],
+    );
+    let report = past.report();
+    let expected = [
+        ("rm /srv/a/../../etc/y", "no rule"),
+        ("X=$(pwd)", "grammar"),
+        ("rm $X/z", "grammar"),
+        ("rm $X/ahead", "grammar"),
+        ("rm y", "not known"),
+        ("rm /b", "no rule"),
+        ("rm $LANG/last", "grammar"),
+    ];
+    assert_eq!(refused(&report), expected, "{report:?}");
+    // The guardrail of an open shell knows of no variables, whoever set them; it says so of each.
+    past.proposes("{shell: Open, allow: [{programs: [rm]}]}");
+    let open = past.report();
+    assert!(open.refused.iter().filter(|one| one.command.contains("$X")).all(|one| one.rule == "not known"));
+    assert!(
+        open.refused.iter().any(|one| one.command == "rm $X/y" || one.command == "rm '$X/y'"),
+        "{open:?}"
+    );
+}
+
+#[test]
 fn an_exec_from_before_rules_is_judged_by_its_metadata_and_an_old_shell_is_only_counted() {
     let past = Past::new();
     past.session("exec", "exec", Some(&["rm", "/srv/x"]), &[]);
