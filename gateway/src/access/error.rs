@@ -1,8 +1,9 @@
 //! What goes wrong when people ask, decide and use, in one line each.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::crd::STALE_AFTER;
+use crate::crd::{Health, STALE_AFTER};
 
 /// A no, by a rule. [`fmt::Display`] is the one line that people see.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,6 +66,23 @@ pub enum AccessError {
         /// The command that lists what there is.
         list: &'static str,
     },
+    /// The gateway cannot begin: this cluster knows no such resources.
+    #[error(
+        "this cluster has no {missing}: apply the custom resources (`deploy/crds`) of this gateway's version, then start it again"
+    )]
+    NotInstalled {
+        /// Their plural names and group, in backticks.
+        missing: String,
+    },
+    /// The gateway cannot begin: there are no copies to decide by.
+    #[error(
+        "no policies, sets, requests and locks to begin with within {} s: {trouble}; start it again once that is mended",
+        super::FIRST_LISTS.as_secs()
+    )]
+    NotBegun {
+        /// What was wrong with each list that did not come.
+        trouble: String,
+    },
     /// Others kept changing the same request; nothing was done.
     #[error("request `{name}` is being changed by others at the moment; nothing was done, try again")]
     Busy {
@@ -80,10 +98,23 @@ impl AccessError {
     pub const fn exit_status(&self) -> u8 {
         match self {
             Self::Refused(_) => 77,
-            Self::Unreachable { .. } => 69,
-            Self::Cluster { .. } | Self::Busy { .. } => 70,
+            Self::Unreachable { .. } | Self::NotBegun { .. } => 69,
+            Self::Cluster { .. } | Self::NotInstalled { .. } | Self::Busy { .. } => 70,
             Self::Invalid(_) | Self::NotFound { .. } => 64,
         }
+    }
+
+    /// Why the copies of all lists were not there in time.
+    pub(super) fn not_begun(lists: &[Health]) -> Self {
+        let missing: Vec<_> =
+            lists.iter().filter_map(|list| list.missing.as_ref()).map(|name| format!("`{name}`")).collect();
+        if !missing.is_empty() {
+            return Self::NotInstalled { missing: missing.join(", ") };
+        }
+        let late = lists.iter().filter(|list| list.heard.is_none());
+        let silent = "the Kubernetes API does not answer";
+        let trouble: BTreeSet<_> = late.map(|list| list.trouble.as_deref().unwrap_or(silent)).collect();
+        Self::NotBegun { trouble: trouble.into_iter().collect::<Vec<_>>().join("; ") }
     }
 
     /// Our copy is older than [`STALE_AFTER`].

@@ -167,7 +167,7 @@ impl Access {
     /// Begins to watch policies with their sets, requests and locks; returns when all copies are complete.
     ///
     /// # Errors
-    /// When the API server does not give all lists within 30 seconds.
+    /// When the API server does not give all lists within 30 seconds: which not, and why.
     pub async fn start(
         client: kube::Client,
         settings: AccessSettings,
@@ -182,9 +182,7 @@ impl Access {
             async { tokio::join!(policies.filled(), requests.filled(), locks.filled(), sets.filled()) };
         if tokio::time::timeout(FIRST_LISTS, filled).await.is_err() {
             let all = [policies.health(), requests.health(), locks.health(), sets.health()];
-            let trouble = all.into_iter().find_map(|health| health.trouble).unwrap_or_default();
-            tracing::error!(trouble, "no policies, sets, requests and locks to begin with");
-            return Err(AccessError::stale());
+            return Err(AccessError::not_begun(&all));
         }
         let directory = settings.policies.clone().map(directory::Directory::start);
         let policies = policies::Policies::new(policies, sets, directory, Arc::clone(&clock), audit.clone());

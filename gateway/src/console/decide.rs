@@ -19,7 +19,10 @@ pub(super) const fn status(error: &AccessError) -> StatusCode {
             StatusCode::CONFLICT
         }
         AccessError::Refused(_) => StatusCode::FORBIDDEN,
-        AccessError::Unreachable { .. } | AccessError::Cluster { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        AccessError::Unreachable { .. }
+        | AccessError::Cluster { .. }
+        | AccessError::NotInstalled { .. }
+        | AccessError::NotBegun { .. } => StatusCode::SERVICE_UNAVAILABLE,
         AccessError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         AccessError::NotFound { .. } => StatusCode::NOT_FOUND,
     }

@@ -79,6 +79,8 @@ pub struct Health {
     pub heard: Option<Instant>,
     /// What is wrong at the moment, with its causes.
     pub trouble: Option<String>,
+    /// The resource, where what is wrong is that the cluster knows none such.
+    pub missing: Option<String>,
 }
 
 impl Health {
@@ -123,7 +125,7 @@ where
     /// Begins to watch what `api` reaches, restricted to `labels` where given (`key=value` or `key`).
     #[must_use]
     pub fn start(api: Api<DeserializeGuard<K>>, labels: Option<String>) -> Self {
-        let health = watch::Sender::new(Health { heard: None, trouble: None });
+        let health = watch::Sender::new(Health { heard: None, trouble: None, missing: None });
         let inner = Arc::new(Inner {
             objects: RwLock::default(),
             passed: AtomicU64::new(0),
@@ -213,6 +215,7 @@ where
         self.health.send_modify(|health| {
             health.heard = Some(Instant::now());
             health.trouble = None;
+            health.missing = None;
         });
     }
 
@@ -222,7 +225,11 @@ where
         if self.health.borrow().trouble.as_ref() != Some(&text) {
             tracing::warn!(error = %text, "the Kubernetes API does not answer as it should");
         }
-        self.health.send_modify(|health| health.trouble = Some(text));
+        let missing = match error {
+            MirrorError::NotInstalled { name } => Some(name.clone()),
+            _ => None,
+        };
+        self.health.send_modify(|health| (health.trouble, health.missing) = (Some(text), missing));
     }
 }
 
@@ -384,7 +391,8 @@ mod tests {
         let mirror = Mirror::<CommandSet>::start(Api::all(fake.client()), None);
         let told = async {
             loop {
-                if let Some(trouble) = mirror.health().trouble {
+                if let Health { trouble: Some(trouble), missing, .. } = mirror.health() {
+                    assert_eq!(missing.as_deref(), Some("commandsets.sallyport.dev"));
                     return trouble;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;

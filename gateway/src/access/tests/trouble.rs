@@ -137,4 +137,40 @@ async fn a_start_without_lists_fails_by_saying_so() {
             .await
             .unwrap_err();
     assert_eq!(error.exit_status(), 69);
+    let told = error.to_string();
+    assert!(told.contains("`accesspolicies`") && told.contains("made to fail"), "{told}");
+    assert!(told.contains("start it again") && !told.contains("out of reach"), "{told}");
+}
+
+#[tokio::test]
+async fn a_start_in_a_cluster_without_the_custom_resources_names_them_and_what_to_apply() {
+    let fake = Fake::at(Timestamp::UNIX_EPOCH);
+    fake.faults(|_, path| {
+        let lacks = path.contains("/commandsets") || path.contains("/accesslocks");
+        lacks.then_some(Fault::Status(404))
+    });
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let error =
+        Access::start(fake.client(), crate::access::AccessSettings::default(), clock, Audit::in_memory())
+            .await
+            .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "this cluster has no `accesslocks.sallyport.dev`, `commandsets.sallyport.dev`: apply the custom resources \
+         (`deploy/crds`) of this gateway's version, then start it again"
+    );
+    assert_eq!(error.exit_status(), 70);
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_answers_says_that_too() {
+    let fake = Fake::at(Timestamp::UNIX_EPOCH);
+    fake.faults(|_, _| Some(Fault::Silence));
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let error =
+        Access::start(fake.client(), crate::access::AccessSettings::default(), clock, Audit::in_memory())
+            .await
+            .unwrap_err();
+    assert!(error.to_string().contains("does not answer"), "{error}");
+    assert_eq!(error.exit_status(), 69);
 }
