@@ -17,6 +17,7 @@ mod decide;
 mod diff;
 mod explain;
 mod lint;
+mod near;
 mod person;
 mod policy;
 mod ports;
@@ -35,6 +36,7 @@ pub use diff::{Difference, Direction, diff};
 pub use explain::{Explanation, Outcome, Step, explain};
 pub use lint::{Finding, lint};
 pub use names::{ContainerName, NameError, Namespace, PodName, PolicyName, RequestName};
+pub use near::{did_you_mean, nearest};
 pub use person::{Person, Principal};
 pub use policy::{
     AllowInput, ApprovalRound, DenyRule, HookInput, HookRule, Pattern, Policy, PolicyError, PolicyInput,

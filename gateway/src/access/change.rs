@@ -87,6 +87,7 @@ impl Access {
         let stored = self.get_live(name).await?.ok_or_else(|| AccessError::NotFound {
             kind: "request",
             name: name.to_string(),
+            near: String::new(),
             list: "requests",
         })?;
         let now = to_the_millisecond(self.inner.clock.now());

@@ -57,12 +57,15 @@ pub enum AccessError {
     #[error("{0}")]
     Invalid(String),
     /// There is no such thing, or none that this person may see.
-    #[error("there is no {kind} `{name}` that you can see; `{list}` lists them")]
+    #[error("there is no {kind} `{name}` that you can see{near}; `{list}` lists them")]
     NotFound {
         /// `request`, `policy`.
         kind: &'static str,
         /// What was asked for.
         name: String,
+        /// What may have been meant of what they may see, as `did_you_mean` puts it. Requests and locks have names by
+        /// chance: to offer another one would only bring people to decide about the wrong thing.
+        near: String,
         /// The command that lists what there is.
         list: &'static str,
     },

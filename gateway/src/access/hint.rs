@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sallyport_policy::{Action, Namespace, Policy, PolicyName, duration};
+use sallyport_policy::{Action, Namespace, Policy, PolicyName, did_you_mean, duration};
 
 use super::policies::Closed;
 use super::{Access, AccessError, Permit, PodFacts, Refusal, ask, show};
@@ -88,7 +88,12 @@ impl Access {
                 let what = format!("policy `{policy}` is closed at the moment");
                 AccessError::Refused(shut(&closed, policy, what))
             }
-            None => AccessError::NotFound { kind: "policy", name: policy.to_string(), list: "policies" },
+            None => {
+                // Only of what `policies` shows them.
+                let seen = self.policies_for(who);
+                let near = did_you_mean(policy.as_str(), seen.iter().map(|one| one.name.as_str()));
+                AccessError::NotFound { kind: "policy", name: policy.to_string(), near, list: "policies" }
+            }
         }
     }
 

@@ -62,7 +62,12 @@ impl Access {
     /// Refused as [`Access::lock`]; or there is none of that name.
     pub async fn unlock(&self, who: &Identity, name: &str) -> Result<LockView, AccessError> {
         self.may_lock(who, "unlock")?;
-        let unknown = || AccessError::NotFound { kind: "lock", name: name.to_owned(), list: "locks" };
+        let unknown = || AccessError::NotFound {
+            kind: "lock",
+            name: name.to_owned(),
+            near: String::new(),
+            list: "locks",
+        };
         let api = self.locks_api();
         let found = self.bounded("read a lock", api.get_opt(name)).await?.ok_or_else(unknown)?;
         self.bounded("lift a lock", api.delete(name, &DeleteParams::default())).await?;

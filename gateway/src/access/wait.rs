@@ -32,6 +32,7 @@ impl Access {
                 return Err(AccessError::NotFound {
                     kind: "request",
                     name: name.to_string(),
+                    near: String::new(),
                     list: "requests",
                 });
             };

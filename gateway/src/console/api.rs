@@ -127,7 +127,8 @@ async fn one(State(app): State<App>, Path(name): Path<String>, headers: HeaderMa
         Some(view) => Ok(json(StatusCode::OK, &view)),
         None => {
             let (kind, list) = ("request", "requests");
-            Err(AccessError::NotFound { kind, name: name.to_string(), list }.into())
+            let near = String::new();
+            Err(AccessError::NotFound { kind, name: name.to_string(), near, list }.into())
         }
     }
 }

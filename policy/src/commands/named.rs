@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::rule::Rule;
 use super::{CommandsInput, RuleInput, sets};
 use crate::names::Namespace;
+use crate::near::did_you_mean;
 
 /// How many sets a policy may name.
 pub(super) const MOST_SETS: usize = 8;
@@ -125,10 +126,12 @@ pub(super) fn rules(input: &CommandsInput) -> Result<(Vec<Rule>, Vec<Rule>), (St
         }
         let Some(NamedSet(set)) = input.named.iter().find(|set| set.name() == name) else {
             let built_in = BUILT_IN_SETS.join(", ");
+            let known = BUILT_IN_SETS.into_iter().chain(input.named.iter().map(NamedSet::name));
+            let near = did_you_mean(name, known);
             return Err((
                 format!("sets[{at}]"),
                 format!(
-                    "there is no set `{name}`: neither a built-in one ({built_in}) nor a valid CommandSet"
+                    "there is no set `{name}`{near}: neither a built-in one ({built_in}) nor a valid CommandSet"
                 ),
             ));
         };

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use sallyport_policy::Policy;
-use sallyport_policy::commands::NamedSet;
+use sallyport_policy::commands::{BUILT_IN_SETS, NamedSet};
+use sallyport_policy::{Policy, did_you_mean};
 
 use crate::crd::{AccessPolicy, AccessPolicySpec, CommandSet, Entry, ObservedPolicy, ObservedSet};
 
@@ -27,6 +27,8 @@ pub(in crate::access) struct Closed {
     pub(in crate::access) why: String,
     /// Whom it concerns.
     pub(in crate::access) groups: BTreeSet<String>,
+    /// What set may have been meant, as `did_you_mean` puts it: for those who write policies and see all sets.
+    near: String,
 }
 
 pub(in crate::access) type Table = BTreeMap<String, Arc<InForce>>;
@@ -117,7 +119,7 @@ impl State {
             };
             let (mut why, shut) = match no {
                 No::Bad(why) => (why, None),
-                No::Closed(shut) => (shut.why.clone(), Some(shut)),
+                No::Closed(shut) => (format!("{}{}", shut.why, shut.near), Some(shut)),
             };
             // Another object of the same name is another policy; and the sets of the last good form are as they are now.
             let last = last.filter(|last| shut.is_none() && uid.is_none_or(|uid| uid == last.observed.uid));
@@ -128,7 +130,7 @@ impl State {
             let (kept, shut) = match last {
                 Some(Ok(kept)) => (Some(kept), None),
                 Some(Err(No::Closed(also))) => {
-                    why = format!("{why}; and {}", also.why);
+                    why = format!("{why}; and {}{}", also.why, also.near);
                     (None, Some(also))
                 }
                 Some(Err(No::Bad(_))) | None => (None, shut),
@@ -157,18 +159,25 @@ impl State {
                 continue;
             }
             let Some(known) = self.sets.get(wanted) else {
-                let why = match self.rejected_sets.get(wanted) {
-                    Some(why) => {
+                let (why, near) = match self.rejected_sets.get(wanted) {
+                    Some(why) => (
                         format!(
                             "commands.sets[{at}]: the CommandSet `{wanted}` cannot be used ({why}): correct it"
-                        )
-                    }
-                    None => format!(
-                        "commands.sets[{at}]: there is no CommandSet `{wanted}`: make it, or take it out of `sets`"
+                        ),
+                        String::new(),
+                    ),
+                    None => (
+                        format!(
+                            "commands.sets[{at}]: there is no CommandSet `{wanted}`: make it, or take it out of `sets`"
+                        ),
+                        did_you_mean(
+                            wanted,
+                            BUILT_IN_SETS.into_iter().chain(self.sets.keys().map(String::as_str)),
+                        ),
                     ),
                 };
                 let groups = spec.subjects.groups.iter().cloned().collect();
-                return Err(No::Closed(Closed { why, groups }));
+                return Err(No::Closed(Closed { why, groups, near }));
             };
             named.push(known.set.clone());
             sets.push(known.observed.clone());

@@ -142,6 +142,31 @@ async fn a_bad_question_is_answered_with_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_mistyped_policy_is_answered_with_the_nearest_that_this_person_may_ask_for() {
+    let mut hidden = policy("debug-all", 1);
+    hidden["spec"]["subjects"]["groups"] = json!(["leads"]);
+    let house = House::with(&[policy("debug", 1), hidden]).await;
+    let said = async |who: &Identity, name: &str| {
+        let mut asked = ask("debug");
+        asked.policy = PolicyName::parse(name).unwrap();
+        let why = house.access.why(who, asked.clone()).unwrap_err().to_string();
+        let error = house.access.request(who, asked).await.unwrap_err().to_string();
+        assert_eq!(error, why);
+        error
+    };
+    let to_alice = said(&alice(), "debgu").await;
+    assert_eq!(
+        to_alice,
+        "there is no policy `debgu` that you can see, did you mean `debug`; `policies` lists them"
+    );
+    let nothing = |error: String| assert!(!error.contains("did you mean"), "{error}");
+    nothing(said(&alice(), "debug-alx").await);
+    nothing(said(&alice(), "database").await);
+    assert!(said(&bob(), "debug-alx").await.contains("did you mean `debug-all`"));
+    nothing(said(&bob(), "debgu").await);
+}
+
+#[tokio::test]
 async fn one_person_has_at_most_twenty_open_requests() {
     let house = House::open().await;
     let all = futures::future::join_all((0..30).map(|_| async { house.ask(&alice()).await })).await;

@@ -74,6 +74,26 @@ async fn a_policy_is_closed_until_its_set_appears_and_whoever_may_ask_it_is_told
 }
 
 #[tokio::test]
+async fn a_mistyped_set_is_answered_with_the_nearest_where_policies_are_written_and_not_where_they_are_asked()
+{
+    let house = House::with(&[ruled(0)]).await;
+    let mut near = set(&["jcmd"]);
+    near["metadata"]["name"] = json!("java-teams");
+    house.fake.put("commandsets", &near);
+    let said = |house: &House| {
+        house.audit.kept().into_iter().any(|event| {
+            event.event == Kind::PolicyRejected
+                && event.why.is_some_and(|why| {
+                    why.contains("`java-team`") && why.contains("did you mean `java-teams`")
+                })
+        })
+    };
+    house.until("the event names it", |house| house.in_force().is_none() && said(house)).await;
+    let told = house.ask(&alice()).await.unwrap_err().to_string();
+    assert!(told.contains("no CommandSet `java-team`") && !told.contains("java-teams"), "{told}");
+}
+
+#[tokio::test]
 async fn a_grant_keeps_what_the_set_said_when_it_was_approved_and_a_narrower_one_counts() {
     let (house, permit) = House::of_a_set(&["jcmd", "jstack"]).await;
     assert!(house.lets(&permit, "jcmd") && house.lets(&permit, "jstack"));

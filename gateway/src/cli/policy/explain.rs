@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sallyport_policy::{Explanation, Outcome, explain};
+use sallyport_policy::{Explanation, Outcome, did_you_mean, explain};
 
 use super::cases::{Given, Someone};
 use super::given::Asked;
@@ -99,7 +99,13 @@ impl Explain {
             }
         }
         if explained == 0 {
-            complain("no such policy in these files");
+            complain(&match &self.policy {
+                Some(name) => {
+                    let near = did_you_mean(name, read.policies.iter().map(|one| one.name().as_str()));
+                    format!("no policy `{name}` in these files{near}")
+                }
+                None => "no policies in these files".to_owned(),
+            });
             return ExitCode::FAILURE;
         }
         if self.output == Output::Json {

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use sallyport_policy::Policy;
 use sallyport_policy::commands::{Commands, Invocation, ShellKind, Verdict, Way};
+use sallyport_policy::{Policy, did_you_mean};
 use serde::Serialize;
 
 use super::{Output, coloured, complain, files, json, say};
@@ -103,7 +103,8 @@ impl Replay {
             read.policies.into_iter().map(|one| (one.name().to_string(), one)).collect();
         if let Some(name) = self.policy.as_ref().filter(|name| !policies.contains_key(*name)) {
             let names: Vec<_> = policies.keys().map(String::as_str).collect();
-            complain(&format!("no policy `{name}` there; there are {}", names.join(", ")));
+            let near = did_you_mean(name, names.iter().copied());
+            complain(&format!("no policy `{name}` there{near}; there are {}", names.join(", ")));
             return ExitCode::FAILURE;
         }
         let mut sessions = Vec::new();

@@ -50,6 +50,20 @@ fn a_case_that_does_not_hold_fails() {
     }
 }
 
+#[test]
+fn cases_of_a_mistyped_policy_name_the_nearest_that_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(shipped().join("office-hours.yaml"), directory.path().join("p.yaml")).unwrap();
+    let test = "apiVersion: sallyport.dev/v1alpha1\nkind: AccessPolicyTest\npolicy: ofice-hours\n\
+                cases: [{name: one, expect: denied}]\n";
+    std::fs::write(directory.path().join("p.test.yaml"), test).unwrap();
+    let failed = trial::report(&files::read(&[directory.path().to_owned()])).failed().join("\n");
+    assert!(
+        failed.contains("there is no policy `ofice-hours` in these files, did you mean `office-hours`"),
+        "{failed}"
+    );
+}
+
 const RULED: &str = "\
 apiVersion: sallyport.dev/v1alpha1
 kind: AccessPolicy

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sallyport_policy::Policy;
+use sallyport_policy::{Policy, did_you_mean};
 use serde::Serialize;
 
 use super::cases::{Case, Expect};
@@ -55,12 +55,16 @@ pub(super) fn report(read: &Read) -> Report {
     let mut reached: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut cases = Vec::new();
     for suite in &read.suites {
-        let policy = policies.get(&suite.test.policy).copied();
+        let wanted = &suite.test.policy;
+        let policy = policies.get(wanted).copied().ok_or_else(|| {
+            let near = did_you_mean(wanted, policies.keys().map(String::as_str));
+            format!("there is no policy `{wanted}` in these files{near}")
+        });
         for (case, place) in suite.test.cases.iter().zip(&suite.places) {
             let at = format!("{}:{place}", suite.path.display());
-            let (result, outcome) = one(suite, case, policy, at);
+            let (result, outcome) = one(suite, case, policy.as_ref(), at);
             cases.push(result);
-            if let (Some(policy), Some(outcome)) = (policy, outcome) {
+            if let (Ok(policy), Some(outcome)) = (&policy, outcome) {
                 reached.entry(policy.name().as_str()).or_default().extend(outcome.reached);
             }
         }
@@ -99,7 +103,7 @@ pub(super) fn run(paths: &[PathBuf], least: Option<u8>, verbose: bool, output: O
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn one(suite: &Suite, case: &Case, policy: Option<&Policy>, at: String) -> (Ran, Option<Outcome>) {
+fn one(suite: &Suite, case: &Case, policy: Result<&&Policy, &String>, at: String) -> (Ran, Option<Outcome>) {
     let mut result = Ran {
         policy: suite.test.policy.clone(),
         case: case.name.clone(),
@@ -110,9 +114,12 @@ fn one(suite: &Suite, case: &Case, policy: Option<&Policy>, at: String) -> (Ran,
         rule: None,
         why: None,
     };
-    let Some(policy) = policy else {
-        result.why = Some(format!("there is no policy `{}` in these files", suite.test.policy));
-        return (result, None);
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(why) => {
+            result.why = Some(why.clone());
+            return (result, None);
+        }
     };
     match outcome::decide(policy, case, &suite.test.given) {
         Err(error) => {

@@ -87,7 +87,11 @@ fn rules_that_let_nothing_run_do_so_whatever_stands_beside_them() {
 fn a_policy_names_sets_that_are_there_and_not_too_many() {
     let (field, problem) = naming(&["observe", "java-team"], vec![]).unwrap_err();
     assert_eq!(field, "sets[1]");
-    assert!(problem.contains("no set `java-team`"), "{problem}");
+    assert!(problem.contains("no set `java-team`:"), "nothing is near: {problem}");
+    for (typed, near) in [("observ", "observe"), ("java-tema", "java-team")] {
+        let (_, problem) = naming(&[typed], vec![set("java-team", vec![rule(&["ls"])], vec![])]).unwrap_err();
+        assert!(problem.contains(&format!("no set `{typed}`, did you mean `{near}`:")), "{problem}");
+    }
     let many: Vec<String> = (0..9).map(|number| format!("set-{number}")).collect();
     let all: Vec<_> = many.iter().map(|name| set(name, vec![rule(&["ls"])], vec![])).collect();
     let names: Vec<_> = many.iter().map(String::as_str).collect();
