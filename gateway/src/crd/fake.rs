@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Silence,
     /// No connection.
     Refused,
+    /// It is done, and the answer is lost on its way.
+    Lost,
 }
 
 type Faults = Box<dyn Fn(&Method, &str) -> Option<Fault> + Send>;
@@ -155,18 +157,26 @@ impl Fake {
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let path = parts.uri.path().to_owned();
-        let query = parts.uri.query().unwrap_or_default().to_owned();
         let fault = {
             let mut state = self.state.lock().unwrap();
             state.seen.push((parts.method.clone(), path.clone()));
             (state.faults)(&parts.method, &path)
         };
         match fault {
-            Some(Fault::Status(code)) => return status(code, "made to fail"),
+            Some(Fault::Status(code)) => status(code, "made to fail"),
             Some(Fault::Silence) => std::future::pending().await,
-            Some(Fault::Refused) => return Err(std::io::ErrorKind::ConnectionRefused.into()),
-            None => {}
+            Some(Fault::Refused) => Err(std::io::ErrorKind::ConnectionRefused.into()),
+            Some(Fault::Lost) => {
+                self.done(&parts, body)?;
+                Err(std::io::ErrorKind::ConnectionReset.into())
+            }
+            None => self.done(&parts, body),
         }
+    }
+
+    fn done(&self, parts: &http::request::Parts, body: Value) -> Answer {
+        let path = parts.uri.path().to_owned();
+        let query = parts.uri.query().unwrap_or_default().to_owned();
         if path == "/version" {
             let minor = self.state.lock().unwrap().minor;
             return ok(&json!({

@@ -88,9 +88,9 @@ impl Body {
         let spec = &request.spec;
         let verdict = status.denial.as_ref().or(status.revocation.as_ref());
         let said = verdict.and_then(|verdict| verdict.reason.clone()).or_else(|| status.message.clone());
-        // The one that was denied at that moment.
-        let alert = status.alerts.iter().find(|alert| alert.at == notice.at);
-        let alert = alert.filter(|_| notice.event == NotificationEvent::CommandDenied);
+        // By its place and not by its time: two can be denied at one moment.
+        let place = notice.times.checked_sub(1).filter(|_| notice.event == NotificationEvent::CommandDenied);
+        let alert = place.and_then(|place| status.alerts.get(place));
         let said = alert.map(|alert| format!("{}: {}", alert.line, alert.why)).or(said);
         let unanswered = status.phase == Phase::Expired && status.window.is_none();
         let named = spec.workloads.iter().cloned();

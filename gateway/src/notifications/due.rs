@@ -26,6 +26,8 @@ pub struct Notice {
     pub event: Event,
     /// When it was so.
     pub at: Timestamp,
+    /// The how-manieth of its kind, where a request can have several; 0 for the others.
+    pub times: usize,
     /// What `status.notified` has once it is delivered: `event@hook`.
     pub key: String,
 }
@@ -43,7 +45,7 @@ pub fn due(request: &AccessRequest, hook: &Notification, now: Timestamp) -> Vec<
         .into_iter()
         .filter(|(event, _, _)| *event == Event::BreakGlass || wants(hook, *event, &request.spec.policy))
         .filter(|(_, at, _)| now.duration_since(*at) < PATIENCE)
-        .map(|(event, at, times)| Notice { event, at, key: key(event, times, &hook.name) })
+        .map(|(event, at, times)| Notice { event, at, times, key: key(event, times, &hook.name) })
         .filter(|notice| !status.notified.contains(&notice.key))
         .collect();
     due.sort_by_key(|notice| (notice.at, notice.event));

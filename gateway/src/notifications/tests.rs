@@ -334,8 +334,12 @@ fn no_reason_can_mention_a_channel_or_make_a_link_in_slack() {
         .unwrap(),
     );
     request.metadata.uid = Some("u".to_owned());
-    let notice =
-        Notice { event: config::NotificationEvent::Requested, at: now(), key: "requested@s".to_owned() };
+    let notice = Notice {
+        event: config::NotificationEvent::Requested,
+        at: now(),
+        times: 0,
+        key: "requested@s".to_owned(),
+    };
     let link = Url::parse("https://access.example.com/r/alice-1?a=1&b=2").unwrap();
     let message = slack::message(&Body::of(&request, &notice, Some(link.clone())));
     let text = message.to_string();
@@ -357,7 +361,7 @@ fn only_what_waits_for_people_leads_to_its_page() {
         request
     };
     let waits = |request: &AccessRequest, event| {
-        waits_for_people(request, &Notice { event, at: now(), key: "x@s".to_owned() })
+        waits_for_people(request, &Notice { event, at: now(), times: 0, key: "x@s".to_owned() })
     };
     let plain = request(json!({"phase": "Pending"}));
     assert!(waits(&plain, Requested));

@@ -112,4 +112,26 @@ async fn alerts_are_noted_at_the_grant_and_bounded() {
         (alerts.len(), &alerts[0]["line"], &alerts[0]["why"]),
         (16, &json!("rm 0"), &json!("no rule"))
     );
+    let moments: std::collections::BTreeSet<_> = alerts.iter().map(|one| one["at"].to_string()).collect();
+    assert_eq!(moments.len(), 16, "the clock stood still, and each has its own time: {alerts:?}");
+}
+
+#[tokio::test]
+async fn an_alert_whose_write_had_no_answer_is_not_told_twice() {
+    let (house, permit) = house().await;
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    house.fake.faults(move |method, path| {
+        let first = *method == Method::PUT
+            && path.ends_with("/status")
+            && tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        first.then_some(Fault::Lost)
+    });
+    house.access.alert(&permit, "s-1", "rm x", "no rule").await;
+    let alerts = || {
+        let stored = house.fake.get("accessrequests", permit.request().as_str()).unwrap();
+        stored["status"]["alerts"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(alerts(), 1);
+    house.access.alert(&permit, "s-1", "rm x", "no rule").await;
+    assert_eq!(alerts(), 2, "the same line once more is another alert");
 }

@@ -174,3 +174,25 @@ fn each_denied_command_that_alerts_is_told_once() {
     let body = super::super::body::Body::of(&request, &notice, None);
     assert_eq!(body.data.why.as_deref(), Some("uname: no rule"));
 }
+
+#[test]
+fn commands_that_are_denied_at_one_moment_are_told_each_with_its_own_words() {
+    let mut status = active();
+    let alert =
+        |line: &str| json!({"at": "2026-01-01T10:06:01Z", "session": "s", "line": line, "why": "no rule"});
+    status["alerts"] = json!([alert("id"), alert("uname")]);
+    status["notified"] = json!(["approved@siem"]);
+    let request = request(status, by_one());
+    let told: Vec<_> = due(&request, &hook(), at("2026-01-01T10:06:10Z"))
+        .iter()
+        .map(|notice| {
+            let body = super::super::body::Body::of(&request, notice, None);
+            (super::super::post::id("u", notice), body.data.why.unwrap_or_default())
+        })
+        .collect();
+    let own = |id: &str, why: &str| (id.to_owned(), why.to_owned());
+    assert_eq!(
+        told,
+        [own("u_commandDenied-1_siem", "id: no rule"), own("u_commandDenied-2_siem", "uname: no rule")]
+    );
+}
