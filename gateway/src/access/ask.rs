@@ -103,12 +103,15 @@ impl Access {
         self.must_be_fresh()?;
         let in_force = self.inner.policies.get(&ask.policy);
         let mut in_force = in_force.ok_or_else(|| self.no_such_policy(who, &ask.policy))?;
+        // One command of a session is asked for under the policy that the session runs under, and as it is for that.
+        let glass = in_force.policy.is_break_glass();
         if ask.command.is_some() {
             let once = in_force.for_one_command(ask.policy.as_str());
             in_force = once.map(Arc::new).ok_or_else(|| {
+                let policy = &ask.policy;
                 AccessError::Invalid(format!(
-                    "policy `{}` has nobody who could approve one command",
-                    ask.policy
+                    "policy `{policy}` names nobody who could let one command pass (`approval.groups`): run what it \
+                     allows, or ask for a policy that allows this (`policies` lists them)"
                 ))
             })?;
         }
@@ -116,7 +119,7 @@ impl Access {
             let refusal = shut.refusal(&format!("request for policy `{}`", ask.policy));
             return Err(self.refuse_asking(who, &in_force.policy, refusal));
         }
-        if who.by_codes() && !in_force.policy.is_break_glass() {
+        if who.by_codes() && !glass {
             let what = format!("request for policy `{}`", ask.policy);
             return Err(self.refuse_asking(who, &in_force.policy, super::codes::only_break_glass(&what)));
         }

@@ -37,7 +37,11 @@ fn by_codes(who: &Identity) -> Identity {
 }
 
 async fn house() -> House {
-    let mut house = House::with(&[policy("debug", 1), policy("free", 0), glass()]).await;
+    house_of(glass()).await
+}
+
+async fn house_of(glass: serde_json::Value) -> House {
+    let mut house = House::with(&[policy("debug", 1), policy("free", 0), glass]).await;
     house.access = Access::start(house.fake.client(), settings(), house.clock.clone(), house.audit.clone())
         .await
         .unwrap();
@@ -120,6 +124,60 @@ async fn by_sealed_codes_nobody_approves_denies_revokes_extends_reviews_or_locks
     // The same people by the provider's word may.
     house.access.approve(&super::bob(), &name).await.unwrap();
     house.access.review(&super::bob(), &open, ReviewVerdict::Justified, None).await.unwrap();
+}
+
+/// Break-glass with command rules, and people who may let one command pass.
+fn ruled(approvers: &[&str]) -> serde_json::Value {
+    let mut ruled = glass();
+    ruled["spec"]["commands"] = json!({"allow": [{"programs": ["ls"]}], "onDenied": "Ask"});
+    ruled["spec"]["approval"]["groups"] = json!(approvers);
+    ruled
+}
+
+#[tokio::test]
+async fn by_sealed_codes_one_may_ask_to_let_one_command_pass_and_somebody_signed_in_answers() {
+    let house = house_of(ruled(&["leads"])).await;
+    let alice = by_codes(&alice());
+    house.access.request(&alice, ask("glass")).await.unwrap();
+    let permit = house.permit(&alice).await.unwrap();
+    let asked = house.access.ask_once(&permit, "s-1", "payments/pod-0 (app)", "rm /tmp/x").await.unwrap();
+    let name = RequestName::parse(&asked.name).unwrap();
+    assert_eq!((asked.phase, asked.approvals_missing), (Phase::Pending, 1));
+    let approved = async || house.access.approved_once(&alice, &name, "s-1", "rm /tmp/x").await.unwrap();
+    // Neither oneself nor whom codes let in as well.
+    house.access.approve(&super::alice(), &name).await.unwrap_err();
+    refused(house.access.approve(&by_codes(&bob()), &name).await);
+    assert_eq!(approved().await, None);
+    house.access.approve(&bob(), &name).await.unwrap();
+    assert_eq!(approved().await.as_deref(), Some("bob"));
+    house.access.end_once(&alice, &name, "it has run").await;
+    assert_eq!(approved().await, None, "once");
+    // It is no second time of breaking the glass, and no grant.
+    let events = house.events();
+    assert_eq!(events.iter().filter(|kind| **kind == Kind::BreakGlassUsed).count(), 1);
+    assert_eq!(house.access.grants(&alice).len(), 1);
+}
+
+#[tokio::test]
+async fn break_glass_that_names_no_approvers_any_more_says_what_to_do_in_place_of_asking() {
+    let house = house_of(ruled(&["leads"])).await;
+    house.access.request(&alice(), ask("glass")).await.unwrap();
+    let before = house.permit(&alice()).await.unwrap();
+    let mut told = ruled(&[]);
+    told["spec"]["commands"]["onDenied"] = json!("Tell");
+    house.fake.put("accesspolicies", &told);
+    let groups =
+        |house: &House| house.access.in_force("glass").map(|(policy, _)| policy.approver_groups().len());
+    house.until("the change is known", |house| groups(house) == Some(0)).await;
+    house.access.revoke(&alice(), before.request(), None).await.unwrap();
+    for alice in [by_codes(&alice()), alice()] {
+        house.access.request(&alice, ask("glass")).await.unwrap();
+        let permit = house.permit(&alice).await.unwrap();
+        let error = house.access.ask_once(&permit, "s-1", "p", "rm /tmp/x").await.unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("`approval.groups`") && told.contains("run what it allows"), "{told}");
+        house.access.revoke(&alice, permit.request(), None).await.unwrap();
+    }
 }
 
 #[tokio::test]
