@@ -167,7 +167,7 @@ impl Facts {
                     "`{}` of `{}` starts programs, or reads more commands from a file",
                     seen.name, self.name
                 ),
-                format!("leave `{}` away", seen.name),
+                format!("leave `{}` out", seen.name),
             ));
         }
         self.deep = self.deep || self.seen.iter().any(|seen| seen.flag.is_some_and(|flag| flag.deep));

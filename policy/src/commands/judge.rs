@@ -1,6 +1,9 @@
 //! The decision.
 
+mod hints;
 mod people;
+
+pub use people::gathered;
 
 use std::sync::Arc;
 
@@ -235,7 +238,7 @@ impl Commands {
                 cleared: None,
                 rule,
                 why: shown::sentence(&stop.why),
-                instead: stop.instead.as_deref().map(shown::sentence),
+                instead: hints::shells_word(invocation, way).or(stop.instead).as_deref().map(shown::sentence),
                 assurance: worth(self.around(), way),
                 shown,
                 once: can_be_asked.then(|| Once::new(invocation.argv.clone())),
@@ -269,7 +272,7 @@ impl Commands {
                 "redirections",
                 Stop::new(
                     "this policy lets no input or output come from or go to files",
-                    "leave `<` and `>` away",
+                    "leave `<` and `>` out",
                 ),
                 true,
             ));
@@ -326,7 +329,7 @@ impl Commands {
     fn environment(&self, given: &[(String, String)], reading: &Reading) -> Result<(), No> {
         for (name, value) in given.iter().chain(&reading.sets) {
             if let Some(why) = self.environment.refuses(name, value) {
-                return Err(No::new("environment", Stop::new(why, format!("leave `{name}=…` away")), true));
+                return Err(No::new("environment", Stop::new(why, format!("leave `{name}=…` out")), true));
             }
         }
         Ok(())
@@ -371,10 +374,13 @@ impl Commands {
         }
         if let Some(misfit) = nearest {
             // What starts others is not known by an approver either.
-            return Err(No::new("no rule", misfit.stop, misfit.rank < 9));
+            return Err(No::new("no rule", misfit.stop, misfit.rank < 9 && !misfit.slip));
         }
         if let Some(stop) = &facts.starts {
             return Err(No::new("no rule", stop.clone(), false));
+        }
+        if let Some(no) = self.mistyped(facts) {
+            return Err(no);
         }
         let why = if facts.exact && facts.name.contains('/') {
             format!("`{}` is in none of the usual directories, and no rule names this path", facts.name)
@@ -384,21 +390,6 @@ impl Commands {
         Err(No::new("no rule", Stop::new(why, self.nearby()), true))
     }
 
-    /// What may run, as a hint.
-    fn nearby(&self) -> String {
-        let programs = self.programs();
-        if programs.is_empty() {
-            return "nothing may run here".to_owned();
-        }
-        let some: Vec<&str> = programs.iter().take(12).copied().collect();
-        let more = if programs.len() > some.len() {
-            format!(" and {} more", programs.len() - some.len())
-        } else {
-            String::new()
-        };
-        format!("what may run: {}{more}", some.join(", "))
-    }
-
     /// How forbids can be got around: by what an allow rule opens.
     fn around(&self) -> Option<String> {
         if !self.lists() {
@@ -406,6 +397,13 @@ impl Commands {
         }
         let rule = self.allow.rules.iter().find(|rule| rule.may_start || rule.any)?;
         Some(format!("{} opens more: {}", rule.name, rule.leaks().unwrap_or_default()))
+    }
+
+    /// Why programs may not be given a variable; `None` where they may.
+    #[must_use]
+    pub fn refuses_export(&self, name: &str, value: &str) -> Option<String> {
+        let also = self.also().and_then(|also| also.refuses_variable(name, value));
+        also.or_else(|| self.refuses_variable(name, value))
     }
 
     /// Why a variable may not be set; `None` where it may.

@@ -22,6 +22,7 @@ mod reading;
 mod rule;
 mod sets;
 mod shown;
+mod slips;
 mod text;
 
 #[cfg(test)]
@@ -29,7 +30,7 @@ mod tests;
 
 pub use cleared::{Carrier, Cleared, Once, Own};
 pub use input::{CommandsInput, RuleInput};
-pub use judge::{Commands, RuleSummary};
+pub use judge::{Commands, RuleSummary, gathered};
 pub use made::Made;
 pub use named::{BUILT_IN_SETS, NamedSet, SetInput};
 pub use shown::blotted;

@@ -150,7 +150,7 @@ impl Rule {
             let starts = find(bare(program)).map(|known| known.program.starts);
             if let (true, false, Some(Starts::Always(advice))) = (allow, input.may_start, starts) {
                 return wrong(format!(
-                    "`{program}` starts other programs or changes the machine: leave it away ({advice}), or set \
+                    "`{program}` starts other programs or changes the machine: leave it out ({advice}), or set \
                      `mayStart: true`, which makes the rule a guardrail"
                 ));
             }

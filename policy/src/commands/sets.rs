@@ -13,6 +13,8 @@ const LOGS: &[&str] = &[
     "/var/log/**",
     // What a machine says of itself, without anybody's secrets.
     "/etc/os-release",
+    // Where most distributions' link leads.
+    "/usr/lib/os-release",
     "/etc/hostname",
     "/etc/hosts",
     "/etc/resolv.conf",

@@ -7,6 +7,7 @@ mod language;
 mod named;
 mod normal;
 mod passes;
+mod people;
 mod placed;
 mod prompt;
 mod refusals;

@@ -101,7 +101,7 @@ fn expression(facts: &mut Facts, words: &[String], mut at: usize) {
                 at += 1;
             }
             _ if has(ALONE, word) => facts.seen.push(Seen::mark(word, None)),
-            _ => return starts(facts, format!("`{word}` of find is not known here"), "leave it away"),
+            _ => return starts(facts, format!("`{word}` of find is not known here"), "leave it out"),
         }
     }
 }

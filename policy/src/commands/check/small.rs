@@ -60,7 +60,7 @@ pub(super) fn jcmd(facts: &mut Facts) {
     let first = words.next().cloned().unwrap_or_default();
     let asks = matches!(first.as_str(), "-l" | "-h" | "-help" | "--help" | "-?");
     if (first.starts_with('-') && !asks) || facts.operands.iter().any(|word| word.starts_with("-J")) {
-        return starts(facts, "`-J` hands orders to the JVM", "leave it away");
+        return starts(facts, "`-J` hands orders to the JVM", "leave it out");
     }
     let Some(command) = words.next().cloned() else { return };
     if command == "-f" || facts.operands.iter().any(|word| word == "-f") {
@@ -234,7 +234,7 @@ pub(super) fn url(facts: &mut Facts) {
             && seen.value.as_deref().is_some_and(|value| value.contains("%output") || value.starts_with('@'))
     });
     if output && facts.name == "curl" {
-        unknowable(facts, "this `--write-out` names another file", "leave `%output` and `@` away");
+        unknowable(facts, "this `--write-out` names another file", "leave `%output` and `@` out");
     }
     let saves = facts.name != "curl"
         && !facts

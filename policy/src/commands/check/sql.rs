@@ -242,7 +242,7 @@ pub(super) fn mysql(facts: &mut Facts) {
         return starts(
             facts,
             format!("in the encoding `{other}` a statement may mean something else than it says"),
-            "`--default-character-set=utf8mb4`, or leave it away",
+            "`--default-character-set=utf8mb4`, or leave it out",
         );
     }
     if facts.seen.iter().any(|seen| seen.is("--help") || seen.is("--version")) {

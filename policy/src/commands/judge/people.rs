@@ -7,6 +7,40 @@ use super::super::rule::Rule;
 use super::super::{Way, paths};
 use super::{Commands, RuleSummary, worth};
 
+/// Rules of a built-in set that say the same of several programs, as one: `observe: ps` and `observe: top` become
+/// `observe`, of `ps top`. Each rule is its name, what it says, and what it is worth. For people; in refusals and
+/// events each program's rule has its own name.
+pub fn gathered<W: PartialEq>(
+    rules: impl IntoIterator<Item = (String, String, W)>,
+) -> Vec<(String, String, W)> {
+    let mut all: Vec<(String, String, W)> = Vec::new();
+    // What the last one says behind its programs, where more may come.
+    let mut open: Option<String> = None;
+    for (name, text, worth) in rules {
+        let parts = name.split_once(": ").and_then(|(set, program)| {
+            let says = text.strip_prefix(program)?;
+            Some((set.to_owned(), program.to_owned(), says.to_owned()))
+        });
+        let Some((set, program, says)) = parts else {
+            open = None;
+            all.push((name, text, worth));
+            continue;
+        };
+        let fits = |last: &&mut (String, String, W)| {
+            last.0 == set && last.2 == worth && open.as_deref() == Some(says.as_str())
+        };
+        match all.last_mut().filter(fits) {
+            Some(last) => {
+                let programs = last.1.strip_suffix(&says).unwrap_or_default();
+                last.1 = format!("{programs} {program}{says}");
+            }
+            None => all.push((set, text, worth)),
+        }
+        open = Some(says);
+    }
+    all
+}
+
 impl Commands {
     /// Programs that some rule allows, for completion and help.
     #[must_use]

@@ -5,6 +5,7 @@ use super::super::flags::{Seen, could_be};
 use super::super::paths::{PathPattern, last};
 use super::super::programs::{Kind, Syntax};
 use super::super::protected::{harmless, reached};
+use super::super::slips::meant;
 use super::{FlagRule, Rule, Texts, list};
 
 /// Why a command does not fit an allow rule, and how far it got.
@@ -12,10 +13,12 @@ use super::{FlagRule, Rule, Texts, list};
 pub(crate) struct Misfit {
     pub(crate) rank: u8,
     pub(crate) stop: Stop,
+    /// It is told by a slip, which nobody needs to be asked about.
+    pub(crate) slip: bool,
 }
 
 fn misfit(rank: u8, why: String, instead: impl Into<String>) -> Misfit {
-    Misfit { rank, stop: Stop::new(why, instead) }
+    Misfit { rank, stop: Stop::new(why, instead), slip: false }
 }
 
 impl Rule {
@@ -69,7 +72,7 @@ impl Rule {
     pub(crate) fn admits(&self, facts: &Facts, redirected: &[Touched]) -> Result<(), Misfit> {
         let (rule, program) = (&self.name, &facts.name);
         if let (Some(stop), false) = (&facts.starts, self.may_start) {
-            return Err(Misfit { rank: 9, stop: stop.clone() });
+            return Err(Misfit { rank: 9, stop: stop.clone(), slip: false });
         }
         self.admits_flags(facts)?;
         if let Some(missing) = self.needs.iter().find(|need| !facts.seen.iter().any(|seen| need.fits(seen))) {
@@ -107,11 +110,15 @@ impl Rule {
                 return Ok(());
             }
             if let Some(seen) = facts.seen.iter().find(|seen| facts.known.is_some() && seen.unknown()) {
-                return Err(misfit(
-                    2,
-                    format!("`{}` of `{program}` is not known here", seen.name),
-                    "leave it away, or have the policy's `flags` name it",
-                ));
+                let flags = facts.known.iter().flat_map(|known| &known.flags).flat_map(|flag| &flag.names);
+                let long = flags.copied().filter(|name| name.starts_with("--"));
+                let meant = Some(&seen.name).filter(|name| name.len() > 4).and_then(|name| meant(name, long));
+                let instead = match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "leave it out, or have the policy's `flags` name it".to_owned(),
+                };
+                let why = format!("`{}` of `{program}` is not known here", seen.name);
+                return Err(Misfit { slip: meant.is_some(), ..misfit(2, why, instead) });
             }
             let change = facts
                 .seen
@@ -121,7 +128,7 @@ impl Rule {
                 return Err(misfit(
                     5,
                     format!("{rule} does not let `{flag}` of `{program}` write files"),
-                    "leave it away, or have the policy's `writes` say where",
+                    "leave it out, or have the policy's `writes` say where",
                 ));
             }
             return match change {
@@ -133,7 +140,7 @@ impl Rule {
                 Some(seen) => Err(misfit(
                     5,
                     format!("`{}` of `{program}` changes something", seen.name),
-                    "leave it away, or have the policy's `flags` name it",
+                    "leave it out, or have the policy's `flags` name it",
                 )),
                 None => Ok(()),
             };
@@ -256,7 +263,15 @@ fn within(patterns: Option<&[PathPattern]>) -> String {
     match patterns {
         None | Some([]) => String::new(),
         Some(patterns) => {
-            format!("only {}", patterns.iter().map(PathPattern::source).collect::<Vec<_>>().join(" "))
+            let shown: Vec<_> = patterns.iter().take(SHOWN).map(PathPattern::source).collect();
+            let more = match patterns.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("only {}{more}", shown.join(" "))
         }
     }
 }
+
+/// How many patterns a refusal lists; `help` and `rules` list all of them.
+const SHOWN: usize = 4;
