@@ -1,6 +1,9 @@
 //! The tables: headings as kubectl has them, and for nothing a sentence on what to type, on stderr.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use sallyport_policy::commands::gathered;
 
 use super::command::{Output, Rules};
 use super::phrase::{self, list};
@@ -50,27 +53,43 @@ pub(super) fn rules(context: &Context, policies: &[PolicyView], asked: &Rules) -
     let found: Vec<_> = policies.iter().filter(meant).collect();
     if asked.output == Output::Json {
         let all: Vec<_> = found.iter().map(|policy| (&policy.name, &policy.commands)).collect();
-        return Reply::json(&all.into_iter().collect::<std::collections::BTreeMap<_, _>>());
+        return Reply::json(&all.into_iter().collect::<BTreeMap<_, _>>());
     }
     if found.is_empty() {
         return Reply::default().beside("No such policy of yours. `policies` lists them.");
     }
     let mut table = Vec::new();
     let mut free = Vec::new();
+    let mut weak: BTreeMap<(&String, &str), Vec<String>> = BTreeMap::new();
     for policy in found {
         let Some(commands) = &policy.commands else {
             free.push(policy.name.clone());
             continue;
         };
-        for rule in &commands.rules {
-            let worth = rule.assurance.clone();
-            table.push(vec![policy.name.clone(), rule.rule.clone(), worth, rule.says.clone()]);
+        let rules = commands.rules.iter();
+        let rules = rules.map(|rule| (rule.rule.clone(), rule.says.clone(), rule.assurance.as_str()));
+        for (rule, says, worth) in gathered(rules) {
+            // A reason for many rules would stand in a wide column many times.
+            let worth = match worth.split_once(": ") {
+                Some((worth, because)) => {
+                    let weak = weak.entry((&policy.name, because)).or_default();
+                    if !weak.contains(&rule) {
+                        weak.push(rule.clone());
+                    }
+                    worth
+                }
+                None => worth,
+            };
+            table.push(vec![policy.name.clone(), rule, worth.to_owned(), says]);
         }
     }
     let mut reply = match table.is_empty() {
         true => Reply::default(),
         false => rows(context, &["POLICY", "RULE", "WORTH", "SAYS"], &table),
     };
+    for ((policy, because), rules) in weak {
+        reply.stdout.push_str(&format!("guardrail: {} of {policy}: {because}\n", rules.join(", ")));
+    }
     if !free.is_empty() {
         reply = reply.beside(format!("Any command runs under {}.", free.join(", ")));
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sallyport_policy::commands::{Assurance, ShellKind, Way};
+use sallyport_policy::commands::{Assurance, ShellKind, Way, gathered};
 use sallyport_policy::{Policy, lint};
 use serde::Serialize;
 
@@ -91,11 +91,13 @@ pub(super) fn run(paths: &[PathBuf], verbose: bool, output: Output) -> ExitCode 
             for warning in &report.warnings {
                 say(&format!("{} {warning}", coloured("33", "warning:")));
             }
-            for worth in report.commands.iter().filter(|_| verbose) {
-                say(&format!(
-                    "policy `{}`: {}: {} ({})",
-                    worth.policy, worth.rule, worth.text, worth.assurance
-                ));
+            for policy in report.policies.iter().filter(|_| verbose) {
+                let rules = report.commands.iter().filter(|worth| worth.policy == *policy);
+                let rules =
+                    rules.map(|worth| (worth.rule.clone(), worth.text.clone(), worth.assurance.as_str()));
+                for (rule, text, assurance) in gathered(rules) {
+                    say(&format!("policy `{policy}`: {rule}: {text} ({assurance})"));
+                }
             }
             let weak = report.commands.iter().filter(|one| one.assurance != "boundary").count();
             if weak > 0 {

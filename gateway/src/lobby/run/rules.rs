@@ -31,6 +31,29 @@ fn rules_are_listed_with_what_they_are_worth_and_policies_without_any_are_named(
 }
 
 #[test]
+fn rules_that_say_the_same_are_one_row_and_why_one_is_a_guardrail_stands_below() {
+    let rule = |rule: &str, says: &str, assurance: &str| RuleView {
+        rule: rule.to_owned(),
+        says: says.to_owned(),
+        assurance: assurance.to_owned(),
+    };
+    let rules = vec![
+        rule("allow[0]", "vi; may start others", "guardrail: it may start others"),
+        rule("observe: ps", "ps; reads nothing", "boundary"),
+        rule("observe: top", "top; reads nothing", "boundary"),
+        rule("observe: ls", "ls", "boundary"),
+    ];
+    let policy = PolicyView { commands: Some(CommandsView { shell: "guarded", rules }), ..ruled() };
+    let reply = run_line(&Fixed { policies: vec![policy], ..Fixed::default() }, "rules");
+    let expected = "POLICY  RULE      WORTH      SAYS\n\
+                    ruled   allow[0]  guardrail  vi; may start others\n\
+                    ruled   observe   boundary   ps top; reads nothing\n\
+                    ruled   observe   boundary   ls\n\
+                    guardrail: allow[0] of ruled: it may start others\n";
+    assert_eq!(reply.stdout, expected);
+}
+
+#[test]
 fn approving_one_command_says_which() {
     let one = RequestView { command: Some("rm /tmp/x".to_owned()), ..active() };
     let desk = Fixed { after: Some(one), ..Fixed::default() };
