@@ -1,10 +1,13 @@
 //! What the guarded shell does itself. Nothing of it runs in the container but what finds out whether a directory is there.
 
-use sallyport_policy::commands::{Assurance, Cleared, Commands, Own, Verdict, Way, blotted};
+use sallyport_policy::commands::{Assurance, Cleared, Commands, Own, Verdict, Way, blotted, gathered};
+use sallyport_policy::line::Variables;
+use unicode_width::UnicodeWidthStr;
 
 use super::container::{Container, ask};
 use super::denied;
 use super::plan::Planned;
+use super::shell::DENIED;
 use super::state::State;
 use crate::commands::{Note, THE_SHELL};
 
@@ -29,12 +32,13 @@ pub(super) enum Done {
     Exit(u8),
 }
 
-/// Does it.
+/// Does it. `columns`: of the terminal, where there is one.
 pub(super) async fn run<C: Container>(
     container: &C,
     commands: &Commands,
     state: &mut State,
     planned: &Planned,
+    columns: Option<u16>,
 ) -> Done {
     let words: Vec<&str> = planned.argv.iter().map(String::as_str).collect();
     let Some((name, rest)) = words.split_first() else { return Done::Said(String::new()) };
@@ -45,6 +49,11 @@ pub(super) async fn run<C: Container>(
             Some(directory) => Done::Said(format!("{directory}\n")),
             None => Done::Failed("pwd: this container has no `readlink` to tell with".to_owned(), 1),
         },
+        // Where one comes to is not what one typed.
+        ("cd", ["-"]) => match cd(container, state, &["-"]).await {
+            Done::Said(_) => Done::Said(format!("{}\n", state.directory.as_deref().unwrap_or_default())),
+            other => other,
+        },
         ("cd", rest) => cd(container, state, rest).await,
         ("exit" | "logout", []) => Done::Exit(state.status),
         ("exit" | "logout", [status]) => match status.parse::<u8>() {
@@ -52,16 +61,13 @@ pub(super) async fn run<C: Container>(
             Err(_) => Done::Failed("exit takes a number from 0 to 255".to_owned(), 2),
         },
         ("exit" | "logout", _) => Done::Failed("exit takes one number".to_owned(), 2),
-        ("export", rest) => export(state, rest),
+        ("export", rest) => export(Some(commands), state, rest),
         ("unset", names) => {
             names.iter().for_each(|name| state.unset(name));
             Done::Said(String::new())
         }
-        ("history", _) => {
-            let lines = state.history.iter().enumerate();
-            Done::Said(lines.map(|(number, line)| format!("{:>5}  {line}\n", number + 1)).collect())
-        }
-        ("help", _) => Done::Said(help(commands)),
+        ("history", rest) => history(state, rest),
+        ("help", _) => Done::Said(help(commands, columns)),
         (name, _) => Done::Failed(format!("`{name}`: {}", instead(name)), 2),
     }
 }
@@ -130,8 +136,14 @@ pub(super) async fn foresee<C: Container>(
     if planned.cleared.is_some() || !matches!(program.as_str(), "cd" | "export" | "unset") {
         return;
     }
+    if program == "export" {
+        // As if it were done, so that what comes behind it is refused with it.
+        let words: Vec<&str> = planned.argv.iter().skip(1).map(String::as_str).collect();
+        export(None, state, &words);
+        return;
+    }
     let before = state.clone();
-    let done = run(container, commands, state, planned).await;
+    let done = run(container, commands, state, planned, None).await;
     if program == "cd" && matches!(done, Done::Failed(..)) {
         // The directory may be made by what comes before.
         *state = before;
@@ -166,7 +178,7 @@ pub(super) fn presumed(state: &mut State, argv: &[String]) {
 /// Where `cd` is to go, as it is written.
 fn target(state: &State, words: &[&str]) -> Result<String, &'static str> {
     match words {
-        [] => Ok(sallyport_policy::line::Variables::get(state, "HOME").unwrap_or("/").to_owned()),
+        [] => Ok(Variables::get(state, "HOME").unwrap_or("/").to_owned()),
         ["-"] => state.previous.clone().ok_or("cd: there is no earlier directory"),
         [path] | ["--", path] => Ok((*path).to_owned()),
         _ => Err("cd takes one directory"),
@@ -223,23 +235,56 @@ fn normal(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-fn export(state: &mut State, words: &[&str]) -> Done {
+/// Exports what may be, and says the first that may not: not here, or by the rules (`None`: none are asked).
+fn export(commands: Option<&Commands>, state: &mut State, words: &[&str]) -> Done {
     if words.is_empty() {
         let all = state.all().filter(|(_, _, exported)| *exported);
         return Done::Said(all.map(|(name, value, _)| format!("{name}={value}\n")).collect());
     }
+    let mut failed = None;
     for word in words {
-        let result = match word.split_once('=') {
-            Some((name, value)) if is_name(name) => state.set(name, value.to_owned(), true),
-            None if is_name(word) && state.export(word) => Ok(()),
-            None if is_name(word) => Err(format!("`{word}` is not set: write `export {word}=value`")),
-            _ => Err(format!("`{word}` is no name of a variable")),
-        };
-        if let Err(why) = result {
-            return Done::Failed(format!("export: {why}"), 1);
+        if let Err((why, status)) = export_one(commands, state, word) {
+            failed.get_or_insert_with(|| Done::Failed(format!("export: {why}"), status));
         }
     }
-    Done::Said(String::new())
+    failed.unwrap_or(Done::Said(String::new()))
+}
+
+fn export_one(commands: Option<&Commands>, state: &mut State, word: &str) -> Result<(), (String, u8)> {
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let wrong = |why: String| Err((why, 1));
+    if !is_name(name) {
+        return wrong(format!("`{word}` is no name of a variable"));
+    }
+    let known = value.or_else(|| Variables::get(state, name)).map(str::to_owned);
+    let Some(known) = known else {
+        return wrong(format!("`{word}` is not set: write `export {word}=value`"));
+    };
+    // Otherwise every command from now on would be refused for it.
+    if let Some(why) = commands.and_then(|commands| commands.refuses_export(name, &known)) {
+        return Err((format!("{why}; `{name}=value` alone keeps it in this shell"), DENIED));
+    }
+    match value {
+        Some(value) => state.set(name, value.to_owned(), true).map_err(|why| (why, 1)),
+        None => {
+            state.export(name);
+            Ok(())
+        }
+    }
+}
+
+/// The lines that were entered, or the last so many of them.
+fn history(state: &State, words: &[&str]) -> Done {
+    let most = match words {
+        [] => usize::MAX,
+        [most] => match most.parse() {
+            Ok(most) => most,
+            Err(_) => return Done::Failed("history takes a number, or nothing".to_owned(), 2),
+        },
+        _ => return Done::Failed("history takes one number, or nothing".to_owned(), 2),
+    };
+    let lines = state.history.iter().enumerate().skip(state.history.len().saturating_sub(most));
+    Done::Said(lines.map(|(number, line)| format!("{:>5}  {line}\n", number + 1)).collect())
 }
 
 pub(super) fn is_name(name: &str) -> bool {
@@ -248,21 +293,47 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// What there is, and what is allowed.
-fn help(commands: &Commands) -> String {
+fn help(commands: &Commands, columns: Option<u16>) -> String {
     let mut text = String::from(
         "The gateway is this shell: it reads the line, checks every command of it by the policy's rules, and runs each in the\n\
          container without a shell. Pipes, &&, ||, ;, >, >>, <, 2>&1, quotes, *, ?, [...] and $NAME work.\n\
          Its own: cd, pwd, export, unset, history, help, true, false, exit. Tab completes, Ctrl-R searches, Ctrl-C interrupts.\n\
-         Not here: $(...), functions, loops, jobs.\n\n",
+         Not here: $(...), functions, loops, jobs.\n\n\
+         The rules, in the order in which they are asked; `deny` forbids, the others allow. Each is a boundary unless it says that it\n\
+         is a guardrail.\n",
     );
-    for rule in commands.rules(Way::Guarded) {
-        let worth = match rule.assurance {
-            Assurance::Boundary => "boundary".to_owned(),
-            Assurance::Guardrail { because } => format!("guardrail: {because}"),
+    let rules = commands.rules(Way::Guarded).into_iter();
+    for (name, says, worth) in gathered(rules.map(|rule| (rule.name, rule.text, rule.assurance))) {
+        let worth = match worth {
+            Assurance::Boundary => String::new(),
+            Assurance::Guardrail { because } => format!(" (guardrail: {because})"),
         };
-        text.push_str(&format!("  {}: {} ({worth})\n", rule.name, rule.text));
+        text.push_str(&format!("  {name}: {says}{worth}\n"));
     }
-    text
+    match columns {
+        Some(columns) => text.lines().map(|line| wrapped(line, columns.into())).collect(),
+        None => text,
+    }
+}
+
+/// A line in as many as it needs, parted at blanks; those that go on are indented.
+fn wrapped(line: &str, columns: usize) -> String {
+    let indent = if line.starts_with(' ') { "      " } else { "" };
+    let mut out = String::new();
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        let width = word.trim_end().width();
+        if used > indent.len() && used + width > columns {
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+            out.push_str(indent);
+            used = indent.len();
+        }
+        out.push_str(word);
+        used += word.width();
+    }
+    out.push('\n');
+    out
 }
 
 #[cfg(test)]
@@ -274,6 +345,29 @@ mod tests {
         for (path, expected) in [("/a/./b//c", "/a/b/c"), ("/../..", "/"), ("/a/../b/", "/b"), ("/", "/")] {
             assert_eq!(normal(path), expected);
         }
+    }
+
+    #[test]
+    fn lines_are_parted_at_blanks_where_the_terminal_ends() {
+        assert_eq!(wrapped("one two three", 8), "one two\nthree\n");
+        assert_eq!(wrapped("one two three", 13), "one two three\n");
+        assert_eq!(wrapped("  a: bcd efgh", 12), "  a: bcd\n      efgh\n");
+        assert_eq!(wrapped("verylongword x", 5), "verylongword\nx\n");
+        assert_eq!(wrapped("", 5), "\n");
+    }
+
+    #[test]
+    fn history_shows_the_last_so_many_lines() {
+        let mut state = State::new(None);
+        ["a", "b", "c"].iter().for_each(|line| state.remember(line));
+        let said = |words: &[&str]| match history(&state, words) {
+            Done::Said(text) => text,
+            _ => "failed".to_owned(),
+        };
+        assert_eq!(said(&["2"]), "    2  b\n    3  c\n");
+        assert_eq!(said(&[]).lines().count(), 3);
+        assert_eq!(said(&["9"]).lines().count(), 3);
+        assert_eq!((said(&["x"]), said(&["1", "2"])), ("failed".to_owned(), "failed".to_owned()));
     }
 
     #[test]

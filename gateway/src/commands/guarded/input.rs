@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use sallyport_policy::line::{self, LONGEST_LINE};
+use unicode_width::UnicodeWidthStr;
 
 use super::complete::Completer;
 use super::container::Container;
@@ -33,8 +34,10 @@ pub(super) async fn typed<C: Container, D: Desk>(
         if shell.ahead.forgot() {
             shell.say("what was typed ahead was too long, and is forgotten").await?;
         }
-        editor.resize(*shell.sizes.borrow_and_update());
-        let directory = shell.state.directory.clone().unwrap_or_else(|| "?".to_owned());
+        let size = *shell.sizes.borrow_and_update();
+        editor.resize(size);
+        let directory = shell.state.directory.as_deref().unwrap_or("?");
+        let directory = short(directory, usize::from(size.columns / 2).saturating_sub(name.width()));
         let (green, plain) = if colour && capable { ("\x1b[32m", "") } else { ("", "") };
         editor.begin(vec![(name.to_owned(), green), (format!(":{directory}$ "), plain)]);
         match edited(shell, &mut editor, &mut completer).await? {
@@ -44,6 +47,20 @@ pub(super) async fn typed<C: Container, D: Desk>(
             // Answered where the line is edited.
             Event::Complete { .. } => {}
         }
+    }
+}
+
+/// A directory for the prompt: all of it where there is room, or else as much of its end.
+fn short(directory: &str, room: usize) -> String {
+    if directory.width() <= room {
+        return directory.to_owned();
+    }
+    let parts =
+        || directory.char_indices().filter(|(_, c)| *c == '/').filter_map(|(at, _)| directory.get(at..));
+    let end = parts().find(|end| end.width() < room).or_else(|| parts().last());
+    match end.filter(|end| *end != directory) {
+        Some(end) => format!("…{end}"),
+        None => directory.to_owned(),
     }
 }
 
@@ -182,4 +199,18 @@ impl Lines {
 
 fn too_long() -> Over {
     Over::Ended(format!("a line has at most {LONGEST_LINE} bytes"), 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_prompt_shows_the_end_of_a_long_directory() {
+        assert_eq!(short("/var/log", 8), "/var/log");
+        assert_eq!(short("/srv/a/very/deep/place", 12), "…/deep/place");
+        assert_eq!(short("/srv/a/very/deep/place", 3), "…/place");
+        assert_eq!(short("/averylongname", 3), "/averylongname");
+        assert_eq!((short("/", 0).as_str(), short("?", 0).as_str()), ("/", "?"));
+    }
 }

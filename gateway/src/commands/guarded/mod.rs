@@ -129,14 +129,19 @@ pub fn start<C: Container, D: Desk>(setup: Setup<C, D>) -> (ShellInput, ShellOut
     let (typed, heard) = mpsc::channel(QUEUE);
     let (out, shown) = mpsc::channel(QUEUE);
     let (size, sizes) = watch::channel(setup.size.unwrap_or(Size { columns: 80, rows: 24 }));
+    let terminal = setup.size.is_some();
     let task = tokio::spawn(async move {
         let over = Box::pin(run(setup, heard, sizes, out.clone())).await;
         let exit = match over {
             Over::Gone => return,
             Over::Exit(status) => Exit::Code(status),
             Over::Ended(text, status) => {
-                let text = format!("sallyport: {}\r\n", crate::terminal::clean(&text));
-                let _ = out.send(Output::Stdout(text.into())).await;
+                let text = format!("sallyport: {}", crate::terminal::clean(&text));
+                let last = match terminal {
+                    true => Output::Stdout(format!("{text}\r\n").into()),
+                    false => Output::Stderr(format!("{text}\n").into()),
+                };
+                let _ = out.send(last).await;
                 Exit::Code(status)
             }
         };

@@ -217,7 +217,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
             }
             return Ok(0);
         }
-        match builtins::run(&self.container, &self.commands, &mut self.state, planned).await {
+        let columns = self.terminal.then(|| self.sizes.borrow().columns);
+        match builtins::run(&self.container, &self.commands, &mut self.state, planned, columns).await {
             Done::Said(text) => {
                 self.show(Shown::Out(text.into())).await?;
                 Ok(0)
@@ -226,7 +227,8 @@ impl<C: Container, D: Desk> Shell<C, D> {
                 if !text.is_empty() {
                     self.say(text).await?;
                 }
-                Ok(status)
+                // As behind a command that was refused: a script does not go on without it.
+                if status == DENIED && !self.terminal { Err(Over::Exit(DENIED)) } else { Ok(status) }
             }
             Done::Exit(status) => Err(Over::Exit(status)),
         }

@@ -71,7 +71,7 @@ async fn every_command_is_on_record_before_it_runs_or_does_not_run() {
 #[tokio::test]
 async fn what_changes_later_commands_is_on_record_as_the_shells_own() {
     let book = Book::default();
-    let text = "cd /etc\nX=1; export DB_PASSWORD=hunter2 LANG=xx\nunset X DB_PASSWORD; export; pwd; true; history; help\necho a\n";
+    let text = "cd /etc\nDB_PASSWORD=hunter2; export LANG=xx\nunset X DB_PASSWORD; export; pwd; true; history; help\necho a\n";
     let came = script_with(Machine::default(), book.clone(), OnDenied::Tell, text).await;
     assert_eq!(came.status, 0, "{came:?}");
     let told: Vec<_> = {
@@ -89,8 +89,8 @@ async fn what_changes_later_commands_is_on_record_as_the_shells_own() {
         [
             // Where it was typed; what follows is where it leads.
             ("cd /etc", "/tmp", true, true),
-            ("X=1", "/etc", true, true),
-            ("export DB_PASSWORD=**** LANG=xx", "/etc", true, true),
+            ("DB_PASSWORD=****", "/etc", true, true),
+            ("export LANG=xx", "/etc", true, true),
             ("unset X DB_PASSWORD", "/etc", true, true),
             ("echo a", "/etc", false, false),
         ]
@@ -129,7 +129,7 @@ async fn directories_and_variables_go_with_the_commands() {
     std::fs::write(path.join("a.txt"), "alpha\n").unwrap();
     let path = path.display();
     let came = script(&format!("cd {path}\npwd\ncat a.txt\nls *.txt\ncd -\npwd\n")).await;
-    assert_eq!(came.out, format!("{path}\nalpha\na.txt\n/tmp\n"), "{}", came.err);
+    assert_eq!(came.out, format!("{path}\nalpha\na.txt\n/tmp\n/tmp\n"), "{}", came.err);
     let came = script("export LANG=xx; printenv LANG; A=b; echo $A; LANG=yy printenv LANG\n").await;
     assert_eq!(came.out, "xx\nb\nyy\n", "{}", came.err);
     let came = script("cd /no/such/place\n").await;
@@ -188,4 +188,23 @@ async fn where_one_is_has_to_be_known_for_a_relative_path() {
     assert_eq!(for_the_person(&machine), [""; 0]);
     let came = script_with(machine.clone(), Book::default(), OnDenied::Tell, "cd /etc\ncat hostname\n").await;
     assert_eq!(came.status, 0, "{came:?}");
+}
+
+#[tokio::test]
+async fn a_variable_that_no_command_may_have_is_refused_at_export_and_ends_a_script() {
+    let machine = Machine::default();
+    let came =
+        script_with(machine.clone(), Book::default(), OnDenied::Tell, "export ANY=1\necho never\n").await;
+    assert_eq!((came.out.as_str(), came.status), ("", 77), "{came:?}");
+    assert!(came.err.contains("export: `ANY` is not among"), "{came:?}");
+    assert_eq!(for_the_person(&machine), [""; 0]);
+    let came = script("A=1; echo $A\n").await;
+    assert_eq!((came.out.as_str(), came.status), ("1\n", 0), "{came:?}");
+}
+
+#[tokio::test]
+async fn without_a_terminal_the_last_word_is_no_output() {
+    let came = script_with(Machine::default(), Book::default(), OnDenied::End, "uname\n").await;
+    assert_eq!((came.out.as_str(), came.status), ("", 77), "{came:?}");
+    assert!(came.err.ends_with("sallyport: the policy ends a session at a denied command\n"), "{came:?}");
 }

@@ -120,6 +120,37 @@ async fn a_line_runs_and_the_prompt_comes_back_on_a_line_of_its_own() {
 }
 
 #[tokio::test]
+async fn what_shows_nothing_leaves_no_empty_row() {
+    let mut person = Person::sits_down().await;
+    for line in ["cd /etc", "X=1", "true"] {
+        person.runs(line).await;
+    }
+    person.types("\x03").await;
+    person.sees("$ ").await;
+    let rows: Vec<_> =
+        person.screen.screen().visible_lines().map(|line| line.text().trim_end().to_owned()).collect();
+    let shown = rows.iter().rposition(|row| !row.is_empty()).unwrap();
+    assert!(rows.iter().take(shown).all(|row| !row.is_empty()), "{rows:?}");
+    assert_eq!(rows[shown], "api-0:/etc$");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_refused_does_not_close_the_shell_to_every_command() {
+    let mut person = Person::sits_down().await;
+    let shown = person.runs("export ANY=1 LANG=C").await;
+    assert!(shown.contains("export: `ANY` is not among"), "{shown}");
+    assert!(person.runs("printenv LANG").await.contains("C\n"));
+    assert!(person.runs("export").await.trim().ends_with("LANG=C"));
+}
+
+#[tokio::test]
+async fn going_back_says_where_one_comes_to() {
+    let mut person = Person::sits_down().await;
+    person.runs("cd /etc").await;
+    assert_eq!(person.runs("cd -").await.trim(), "/tmp");
+}
+
+#[tokio::test]
 async fn a_refusal_marks_the_place_and_what_is_typed_next_runs() {
     let mut person = Person::sits_down().await;
     let shown = person.runs("echo a; uname -r").await;
