@@ -1,7 +1,8 @@
 //! `sallyport policy`: policies as code, without a cluster. `check` reads them as the gateway would, `test` runs the
-//! cases that stand beside them, `explain` says rule by rule what would become of a request, `diff` says who gains
-//! and who loses what. What they say holds for the files; what else the cluster has in force, they do not know.
+//! cases that stand beside them, `explain` says rule by rule what would become of a request, `try` what of a
+//! command line, `diff` says who gains and who loses what. What they say holds for the files; what else the cluster has in force, they do not know.
 
+mod attempt;
 mod cases;
 mod check;
 mod diff;
@@ -57,6 +58,7 @@ pub(crate) enum Policy {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    Try(Box<attempt::Try>),
     Replay(Box<replay::Replay>),
     /// Print the JSON Schema of policies, of CommandSets, or of policies' cases, for editors
     Schema {
@@ -98,6 +100,7 @@ impl Policy {
             }
             Self::Explain(explain) => explain.run(),
             Self::Diff { old, new, output } => diff::run(&old, &new, output),
+            Self::Try(line) => line.run(),
             Self::Replay(replay) => replay.run(),
             Self::Schema { of } => {
                 let schema = match of {
