@@ -7,14 +7,15 @@ use kube::api::{Api, DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 
-/// What is installed wherever the demo runs: custom resources, roles that grants bind, a sample policy.
-pub(super) const BASE: [&str; 6] = [
+/// What is installed wherever the demo runs: custom resources, roles that grants bind, sample policies.
+pub(super) const BASE: [&str; 7] = [
     include_str!("../../../deploy/crds/accesspolicies.yaml"),
     include_str!("../../../deploy/crds/commandsets.yaml"),
     include_str!("../../../deploy/crds/accessrequests.yaml"),
     include_str!("../../../deploy/crds/accesslocks.yaml"),
     include_str!("../../../deploy/rbac/roles.yaml"),
     include_str!("../../../deploy/policies/oncall-debug.yaml"),
+    include_str!("staging-observe.yaml"),
 ];
 
 /// The gateway's ServiceAccount and its rights.

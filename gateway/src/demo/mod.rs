@@ -124,7 +124,7 @@ async fn with_cluster(
         )?,
         (None, None) => dir.join("kubeconfig"),
     };
-    say("installing custom resources, roles and the sample policy …");
+    say("installing custom resources, roles and sample policies …");
     let admin_config = kubeconfig(&admin).await?;
     let client =
         kube::Client::try_from(admin_config.clone()).map_err(|error| DemoError::Client(Box::new(error)))?;
