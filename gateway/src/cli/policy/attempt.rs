@@ -1,7 +1,7 @@
 //! `sallyport policy try`: what command rules would say of a line, and by which rule.
 //!
-//! Where its guarantee ends: there is no container. Nothing is set, no pattern of file names is resolved, and no link
-//! is followed, which in a session may turn a yes into a no.
+//! Where its guarantee ends: there is no container. Nothing is set before the line, no pattern of file names is resolved, and no
+//! link is followed, which in a session may turn a yes into a no.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use clap::Args;
 use sallyport_policy::Policy;
 use sallyport_policy::commands::{Assurance, Commands, Invocation, ShellKind, Verdict, Way};
+use sallyport_policy::line::Unset;
 use serde::Serialize;
 
-use super::lines::{self, Unset};
 use super::{Output, coloured, complain, files, json, say};
+use crate::commands::guarded::Past;
 
 /// Say whether a line would run, by which rule, and what to type instead
 #[derive(Debug, Args)]
@@ -97,7 +98,7 @@ impl Try {
         let (way, verdicts) = match (self.exec, commands.shell()) {
             (true, _) => ("exec", self.words().map(|argv| vec![self.exec(commands, argv)])),
             (false, ShellKind::Guarded) => {
-                let verdicts = lines::guarded(&self.line.join(" "), Some(&self.directory), commands);
+                let verdicts = Past::new(Some(&self.directory)).line(&self.line.join(" "), commands);
                 ("guarded", verdicts.map_err(|error| error.to_string()))
             }
             (false, ShellKind::Open) => {

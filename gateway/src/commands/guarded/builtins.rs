@@ -169,7 +169,7 @@ pub(super) fn presumed(state: &mut State, argv: &[String]) {
         // Where one was before the first line is not known.
         Some((&"cd", rest)) if target(state, rest).is_err() => state.lose_directory(),
         Some((&"cd", rest)) => presume(state, rest),
-        Some((&"export", rest)) if !rest.is_empty() => drop(export(state, rest)),
+        Some((&"export", rest)) if !rest.is_empty() => drop(export(None, state, rest)),
         Some((&"unset", names)) => names.iter().for_each(|name| state.unset(name)),
         _ => {}
     }
