@@ -62,18 +62,66 @@ impl History {
         })
     }
 
+    /// The last word of the line so many before the newest.
+    pub(super) fn last_word(&self, before: usize) -> Option<&str> {
+        self.lines().rev().nth(before).map(last_word)
+    }
+
     pub(super) fn forget_place(&mut self) {
         self.at = None;
     }
 
-    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.lines.iter().map(String::as_str)
     }
+}
+
+/// What stands behind the last blank that is in no quotes.
+fn last_word(line: &str) -> &str {
+    let (mut start, mut quote, mut escaped, mut blank) = (0, None, false, true);
+    for (at, character) in line.char_indices() {
+        if std::mem::take(&mut escaped) {
+            continue;
+        }
+        match (quote, character) {
+            (None, ' ' | '\t' | '\n') => {
+                blank = true;
+                continue;
+            }
+            (Some(open), character) if open == character => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            (None | Some('"'), '\\') => escaped = true,
+            _ => {}
+        }
+        if std::mem::take(&mut blank) {
+            start = at;
+        }
+    }
+    line.get(start..).unwrap_or_default().trim_end()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_word_of_a_line_is_taken_with_its_quotes() {
+        for (line, word) in [
+            ("cat /var/log/a", "/var/log/a"),
+            ("cat 'a b'  ", "'a b'"),
+            ("cat \"it's a\"", "\"it's a\""),
+            ("cat a\\ b", "a\\ b"),
+            ("one", "one"),
+            ("open 'quote a", "'quote a"),
+            ("", ""),
+        ] {
+            assert_eq!(last_word(line), word, "{line}");
+        }
+        let mut history = History::new(10);
+        history.keep("ls a");
+        history.keep("cat b c");
+        assert_eq!([0, 1, 2].map(|before| history.last_word(before)), [Some("c"), Some("a"), None]);
+    }
 
     #[test]
     fn going_back_and_forth_ends_where_it_began() {

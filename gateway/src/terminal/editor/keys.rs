@@ -14,7 +14,7 @@ pub(super) enum Key {
     Character(char),
     /// Ctrl with a letter, in lower case.
     Control(char),
-    /// Alt with a letter, in lower case.
+    /// Alt with a letter, in lower case, or with a dot.
     Alt(char),
     Enter,
     Tab,
@@ -155,7 +155,7 @@ impl Keys {
             0x1b => self.state = State::Escape,
             _ if self.pasting => return self.ground(byte),
             0x08 | 0x7f => return Some(Key::WordBack),
-            b'a'..=b'z' | b'A'..=b'Z' => return Some(Key::Alt(char::from(byte.to_ascii_lowercase()))),
+            b'a'..=b'z' | b'A'..=b'Z' | b'.' => return Some(Key::Alt(char::from(byte.to_ascii_lowercase()))),
             // Escape for itself, and then a key that acts.
             0x00..=0x1f => return self.ground(byte),
             _ => return Some(Key::Escape),

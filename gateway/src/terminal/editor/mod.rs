@@ -82,6 +82,8 @@ pub struct Editor {
     active: bool,
     /// Tabs in a row.
     tabs: usize,
+    /// Words of earlier lines that were fetched in a row, and how long the last of them is.
+    fetched: Option<(usize, usize)>,
     out: Vec<u8>,
 }
 
@@ -99,6 +101,7 @@ impl Editor {
             options,
             active: false,
             tabs: 0,
+            fetched: None,
             out: Vec::new(),
         }
     }
@@ -110,6 +113,7 @@ impl Editor {
         self.search = None;
         self.active = true;
         self.tabs = 0;
+        self.fetched = None;
         if self.options.capable {
             self.out.extend_from_slice(PASTES.0);
         }
@@ -242,6 +246,9 @@ impl Editor {
         if key != Key::Tab {
             self.tabs = 0;
         }
+        if key != Key::Alt('.') {
+            self.fetched = None;
+        }
         let key = if self.search.is_some() { self.searching(key)? } else { key };
         let cutting = matches!(key, Key::Control('k' | 'u' | 'w') | Key::Alt('d') | Key::WordBack);
         if !cutting {
@@ -293,6 +300,7 @@ impl Editor {
                 }
                 self.canvas.damage(Damage::Cursor);
             }
+            Key::Alt('.') => self.fetch(),
             Key::Control('p') => self.older(),
             Key::Control('n') => self.newer(),
             key => self.edit(key),
@@ -349,6 +357,19 @@ impl Editor {
             let from = self.text.cursor().min(before);
             self.canvas.damage(if key == Key::Control('t') { Damage::All } else { Damage::From(from) });
         }
+    }
+
+    /// The last word of the line before; once more: of the one before that, in its place.
+    fn fetch(&mut self) {
+        let (before, long) = self.fetched.unwrap_or_default();
+        let Some(word) = self.history.last_word(before) else { return self.bell() };
+        let to = self.text.cursor();
+        let from = to.saturating_sub(long);
+        self.canvas.damage(Damage::From(from));
+        if !self.text.replace(from, to, word) {
+            self.bell();
+        }
+        self.fetched = Some((before + 1, self.text.cursor().saturating_sub(from)));
     }
 
     fn older(&mut self) {

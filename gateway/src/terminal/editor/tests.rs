@@ -118,6 +118,23 @@ fn rows(terminal: &Terminal) -> Vec<String> {
 }
 
 #[test]
+fn alt_dot_fetches_the_last_words_of_earlier_lines() {
+    let mut desk = Desk::new(40, 8);
+    for line in ["ls /srv/app", "cat '/var/log/a b'"] {
+        desk.line(&format!("{line}\r"));
+    }
+    assert_eq!(desk.line("head \x1b.\r"), "head '/var/log/a b'");
+    assert_eq!(desk.line("ls -l \x1b.\x1b.\x1b. \r"), "ls -l /srv/app ");
+    assert_eq!(
+        desk.line("x\x1b.\x1b[D\x1b[C\x1b.\r").matches("/srv/app").count(),
+        2,
+        "another key ends the row"
+    );
+    let mut empty = Desk::new(40, 8);
+    assert_eq!(empty.line("x\x1b.y\r"), "xy");
+}
+
+#[test]
 fn what_is_typed_is_what_comes_back() {
     let mut desk = Desk::new(20, 5);
     assert_eq!(desk.line("ls -l /étc\r"), "ls -l /étc");
@@ -220,7 +237,7 @@ fn a_smaller_window_shows_the_same_line() {
 fn keys() -> impl Strategy<Value = Vec<u8>> {
     let typed = "[ab漢👩é ]{1,6}".prop_map(String::into_bytes);
     let pasted = "[ab漢 \n]{1,30}".prop_map(|text| format!("\x1b[200~{text}\x1b[201~").into_bytes());
-    const KNOWN: [&str; 31] = [
+    const KNOWN: [&str; 32] = [
         "\x01",
         "\x02",
         "\x05",
@@ -241,6 +258,7 @@ fn keys() -> impl Strategy<Value = Vec<u8>> {
         "\x1bb",
         "\x1bf",
         "\x1bd",
+        "\x1b.",
         "\x1b\x7f",
         "\x1b[A",
         "\x1b[B",
