@@ -125,7 +125,8 @@ static EXEC: Page = new(
     "exec TARGET [-n NS] [-c CONTAINER] -- COMMAND [ARGUMENT…]",
     "run one command in a pod, without a shell in between",
     "Standard input goes to the command, to its end; stdout, stderr and the exit status come back as they are.\n\
-     Everything after `--` is the command's own. For pipes and variables bring a shell, and quote for both sides.\n",
+     Everything after `--` is the command's own. For pipes and variables bring a shell, and quote for both sides;\n\
+     where the policy rules commands, `shell` has them.\n",
     &[
         "exec -n payments api-0 -- cat /etc/hostname",
         "exec -n payments deploy/api -c app -- tar c /data > data.tar",

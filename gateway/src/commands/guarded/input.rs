@@ -57,7 +57,7 @@ fn short(directory: &str, room: usize) -> String {
     }
     let parts =
         || directory.char_indices().filter(|(_, c)| *c == '/').filter_map(|(at, _)| directory.get(at..));
-    let end = parts().find(|end| end.width() < room).or_else(|| parts().last());
+    let end = parts().find(|end| end.width() < room).or_else(|| parts().next_back());
     match end.filter(|end| *end != directory) {
         Some(end) => format!("…{end}"),
         None => directory.to_owned(),
