@@ -22,7 +22,6 @@ mod reading;
 mod rule;
 mod sets;
 mod shown;
-mod slips;
 mod text;
 
 #[cfg(test)]

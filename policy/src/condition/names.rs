@@ -130,20 +130,8 @@ pub(super) fn is_function(name: &str) -> bool {
     STANDARD.contains(&name) || name.starts_with(['_', '!', '-', '@'])
 }
 
-/// "; did you mean `x`?" where one of the names differs by a letter or two.
+/// "; did you mean `x`?" where one of the names is near.
 pub(super) fn nearest(given: &str, names: &[&str]) -> String {
-    let near =
-        names.iter().filter(|name| is_near(given, name)).min_by_key(|name| name.len().abs_diff(given.len()));
+    let near = crate::near::nearest(given, names.iter().copied());
     near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
-}
-
-/// Whether one comes from the other by a letter changed, left out or put in, or by case.
-fn is_near(a: &str, b: &str) -> bool {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let same = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
-    let rest = |text: &str, skip: usize| text.chars().skip(skip).collect::<String>();
-    a == b
-        || rest(&a, same + 1) == rest(&b, same + 1)
-        || rest(&a, same + 1) == rest(&b, same)
-        || rest(&a, same) == rest(&b, same + 1)
 }

@@ -1,6 +1,7 @@
 //! Whether a document has the shape that a JSON Schema says: no unknown field, none missing, every type right. Only
 //! the words of JSON Schema that our own schemas use are known; bounds are left to the parsers behind.
 
+use sallyport_policy::nearest;
 use serde_json::Value as Json;
 
 use super::node::{Field, Node, Place, Value};
@@ -126,30 +127,4 @@ fn in_words(kind: &Json) -> String {
         Json::Array(several) => several.iter().filter_map(Json::as_str).map(one).next().unwrap_or_default(),
         kind => one(kind.as_str().unwrap_or_default()),
     }
-}
-
-/// The known word that differs by the fewest letters, where that is few enough to be a typing error.
-pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|word| (distance(given, word), word))
-        .filter(|(distance, word)| *distance <= 2 && *distance < word.chars().count())
-        .min()
-        .map(|(_, word)| word)
-}
-
-/// Levenshtein's distance, of words that are short.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut last = i;
-        let mut next = vec![i + 1];
-        for (y, above) in b.iter().zip(row.iter().skip(1)) {
-            let left = next.last().copied().unwrap_or_default();
-            next.push((last + usize::from(!x.eq_ignore_ascii_case(y))).min(left + 1).min(above + 1));
-            last = *above;
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }

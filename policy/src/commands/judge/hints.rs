@@ -3,8 +3,9 @@
 //! Where it ends: it guesses what was meant. What may run, it does not touch; a slip cannot be asked for.
 
 use super::super::facts::{Facts, Stop};
-use super::super::{Invocation, OnDenied, Way, slips};
+use super::super::{Invocation, OnDenied, Way};
 use super::{Commands, No};
+use crate::near::slip;
 
 impl Commands {
     /// The no for a name that is a slip for one that may run. Nobody is asked to let a slip pass.
@@ -13,7 +14,7 @@ impl Commands {
         if facts.known.is_some() || program.contains('/') {
             return None;
         }
-        let meant = slips::meant(program, self.programs())?;
+        let meant = slip(program, self.programs())?;
         let really = match self.on_denied {
             OnDenied::Ask => "; for a program that is called so write its whole path",
             _ => "",

@@ -5,8 +5,8 @@ use super::super::flags::{Seen, could_be};
 use super::super::paths::{PathPattern, last};
 use super::super::programs::{Kind, Syntax};
 use super::super::protected::{harmless, reached};
-use super::super::slips::meant;
 use super::{FlagRule, Rule, Texts, list};
+use crate::near::slip;
 
 /// Why a command does not fit an allow rule, and how far it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Rule {
             if let Some(seen) = facts.seen.iter().find(|seen| facts.known.is_some() && seen.unknown()) {
                 let flags = facts.known.iter().flat_map(|known| &known.flags).flat_map(|flag| &flag.names);
                 let long = flags.copied().filter(|name| name.starts_with("--"));
-                let meant = Some(&seen.name).filter(|name| name.len() > 4).and_then(|name| meant(name, long));
+                let meant = Some(&seen.name).filter(|name| name.len() > 4).and_then(|name| slip(name, long));
                 let instead = match meant {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "leave it out, or have the policy's `flags` name it".to_owned(),
