@@ -28,8 +28,9 @@ const SILENCE_IN_ECHO: Duration = Duration::from_secs(4);
 const SILENCE_BEFORE_PROMPT: Duration = Duration::from_secs(2);
 /// The longest wait at a line's end, while output goes on.
 const MOST_WAIT: Duration = Duration::from_secs(6);
-/// Silence after a key that edits, after which the line is what the screen says.
-const QUIET: Duration = Duration::from_millis(30);
+/// Silence after a key that edits, after which the line is what the screen says. Who looks before they press Enter has
+/// waited for longer.
+const QUIET: Duration = Duration::from_millis(150);
 /// How long what is typed ahead waits for a prompt, before it goes to the program that runs.
 const START: Duration = Duration::from_millis(500);
 /// The same, for the shell itself to start.
