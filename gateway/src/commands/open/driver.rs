@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sallyport_policy::commands::{OnDenied, OnLostTrack, Verdict, Way};
 
 use super::blot::blotted;
@@ -17,7 +18,9 @@ const REFUSED: u8 = 77;
 /// A shell has read a key after this long.
 const READ: Duration = Duration::from_millis(50);
 /// How often it is looked whether a wiped line is gone.
-const REPEATS: usize = 4;
+const LOOKS: usize = 10;
+/// Ctrl-U: does nothing to an empty line, in a line editor as in a terminal's own line discipline.
+const KILL: u8 = 0x15;
 /// It cannot be recorded.
 const UNRECORDED: u8 = 79;
 
@@ -200,8 +203,9 @@ impl<I: Input, D: Desk> Driver<I, D> {
             }
         } else {
             then().await?;
-            // An interrupt that meets a shell in the middle of something may end that, and leave the line standing.
-            for _ in 0..REPEATS {
+            // An interrupt that meets a shell in the middle of something may end that, and leave the line standing; or
+            // it is noted, and waits for a key.
+            for look in 1..=LOOKS {
                 tokio::time::sleep(READ).await;
                 let (gone, stands) = {
                     let mut state = self.shared.state();
@@ -212,6 +216,8 @@ impl<I: Input, D: Desk> Driver<I, D> {
                 }
                 if stands {
                     then().await?;
+                } else if look == LOOKS / 2 {
+                    self.shared.input.write(Bytes::from_static(&[KILL])).await?;
                 }
             }
         }
