@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sallyport_policy::commands::{OnDenied, OnLostTrack, Verdict, Way};
 
 use super::blot::blotted;
@@ -19,8 +18,8 @@ const REFUSED: u8 = 77;
 const READ: Duration = Duration::from_millis(50);
 /// How often it is looked whether a wiped line is gone.
 const LOOKS: usize = 10;
-/// Ctrl-U: does nothing to an empty line, in a line editor as in a terminal's own line discipline.
-const KILL: u8 = 0x15;
+/// For so many looks a prompt stands where more than one interrupt was sent: the last one may still be on its way.
+const CALM: usize = 3;
 /// It cannot be recorded.
 const UNRECORDED: u8 = 79;
 
@@ -202,22 +201,24 @@ impl<I: Input, D: Desk> Driver<I, D> {
                 }
             }
         } else {
+            // A shell that is interrupted while it draws may end that and leave the line standing, or note the interrupt
+            // and wait for a key: it is given time to have drawn, and interrupted again where no prompt comes.
+            tokio::time::sleep(READ).await;
             then().await?;
-            // An interrupt that meets a shell in the middle of something may end that, and leave the line standing; or
-            // it is noted, and waits for a key.
+            let (mut calm, mut again) = (0, false);
             for look in 1..=LOOKS {
                 tokio::time::sleep(READ).await;
                 let (gone, stands) = {
                     let mut state = self.shared.state();
                     (state.reader.gave_line_up(), state.reader.line_stands())
                 };
-                if gone {
+                calm = if gone { calm + 1 } else { 0 };
+                if calm == if again { CALM } else { 1 } {
                     break;
                 }
-                if stands {
+                if stands || !gone && look == LOOKS / 2 {
+                    again = true;
                     then().await?;
-                } else if look == LOOKS / 2 {
-                    self.shared.input.write(Bytes::from_static(&[KILL])).await?;
                 }
             }
         }
